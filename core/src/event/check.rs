@@ -1,0 +1,210 @@
+//! The limits of an event, checked at the edge and in one place.
+
+use super::attributes::Attributes;
+use super::draft::{Draft, Slot};
+use super::error::{EventError, excerpt};
+use super::kind::Family;
+use super::limits::{
+    ATTRIBUTES_MAX, DEPTH_MAX, EVENT_BYTES_MAX, NAME_BYTES_MAX, RESERVED_NAMES, RESERVED_PREFIX,
+    TEXT_BYTES_MAX, VALUES_MAX,
+};
+use super::value::{Value, ValueRef};
+
+/// Everything that [`Draft::check`] promises.
+pub(crate) fn check(draft: &Draft<'_>) -> Result<(), EventError> {
+    check_action(draft.action())?;
+    let mut tally = Tally::default();
+    for slot in Slot::ALL {
+        let Some(text) = draft.text(slot) else { continue };
+        tally.bytes += text.len();
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(too_long(slot.field_name(draft.family), text.len()));
+        }
+    }
+    if draft.measured.is_some_and(|n| !n.is_finite()) {
+        return Err(EventError::NumberNotFinite { field: "value".into() });
+    }
+    if draft.family == Family::Security && draft.numbers[0].is_some_and(|n| n > 100) {
+        return Err(EventError::NumberRange { field: "score".into(), allowed: "0 to 100" });
+    }
+    check_attributes(draft, &mut tally)?;
+    if let Some(extra) = draft.extra {
+        tally.map("extra", extra, 1)?;
+    }
+    if tally.bytes > EVENT_BYTES_MAX {
+        return Err(EventError::TooLarge { limit: EVENT_BYTES_MAX, actual: tally.bytes });
+    }
+    Ok(())
+}
+
+/// The name of an event: 1 to 128 of `a-z 0-9 _ - .`, beginning with a letter or digit.
+#[inline]
+pub(crate) fn check_action(action: &str) -> Result<(), EventError> {
+    let bytes = action.as_bytes();
+    let Some(first) = bytes.first() else { return Err(EventError::TypeEmpty) };
+    let ordinary = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let allowed = bytes.len() <= NAME_BYTES_MAX
+        && ordinary(first)
+        && bytes.iter().all(|b| ordinary(b) || matches!(b, b'_' | b'-' | b'.'));
+    if allowed { Ok(()) } else { Err(EventError::TypeInvalid { value: excerpt(action) }) }
+}
+
+fn check_attributes(draft: &Draft<'_>, tally: &mut Tally) -> Result<(), EventError> {
+    let count = draft.attributes.len() + draft.more.len();
+    if count > ATTRIBUTES_MAX {
+        return Err(EventError::TooManyFields { what: "attributes", limit: ATTRIBUTES_MAX, actual: count });
+    }
+    let pairs = || draft.attributes.iter().chain(&draft.more);
+    for (index, (name, value)) in pairs().enumerate() {
+        check_name(name)?;
+        if pairs().take(index).any(|(earlier, _)| earlier == name) {
+            return Err(EventError::FieldDuplicate { field: excerpt(name) });
+        }
+        tally.bytes += name.len();
+        match *value {
+            ValueRef::Value(value) => tally.value(name, value, 1)?,
+            ValueRef::F64(n) if !n.is_finite() => {
+                return Err(EventError::NumberNotFinite { field: excerpt(name) });
+            }
+            ValueRef::Str(text) => tally.leaf(name, text.len())?,
+            ValueRef::Bytes(bytes) => tally.leaf(name, bytes.len())?,
+            _ => tally.leaf(name, 8)?,
+        }
+    }
+    Ok(())
+}
+
+/// The name of a top-level attribute: 1 to 128 bytes, no control characters, not reserved.
+#[inline]
+pub(crate) fn check_name(name: &str) -> Result<(), EventError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return Err(EventError::FieldInvalid { field: excerpt(name) });
+    }
+    if RESERVED_NAMES.contains(&name) || name.starts_with(RESERVED_PREFIX) {
+        return Err(EventError::FieldReserved { field: excerpt(name) });
+    }
+    Ok(())
+}
+
+fn too_long(field: &str, actual: usize) -> EventError {
+    EventError::TextTooLong { field: excerpt(field), limit: TEXT_BYTES_MAX, actual }
+}
+
+/// What has been seen of an event's values so far.
+#[derive(Default)]
+struct Tally {
+    values: usize,
+    bytes: usize,
+}
+
+impl Tally {
+    fn leaf(&mut self, path: &str, bytes: usize) -> Result<(), EventError> {
+        self.values += 1;
+        self.bytes += bytes;
+        if self.values > VALUES_MAX {
+            return Err(EventError::TooManyFields {
+                what: "attribute values",
+                limit: VALUES_MAX,
+                actual: self.values,
+            });
+        }
+        if bytes > TEXT_BYTES_MAX { Err(too_long(path, bytes)) } else { Ok(()) }
+    }
+
+    fn value(&mut self, path: &str, value: &Value, depth: usize) -> Result<(), EventError> {
+        if depth > DEPTH_MAX {
+            return Err(EventError::TooDeep { field: excerpt(path), limit: DEPTH_MAX });
+        }
+        match value {
+            Value::String(text) => self.leaf(path, text.len()),
+            Value::Bytes(bytes) => self.leaf(path, bytes.len()),
+            Value::F64(n) if !n.is_finite() => Err(EventError::NumberNotFinite { field: excerpt(path) }),
+            Value::List(values) => {
+                self.leaf(path, 0)?;
+                values.iter().try_for_each(|value| self.value(path, value, depth + 1))
+            }
+            Value::Map(values) => {
+                self.leaf(path, 0)?;
+                self.map(path, values, depth + 1)
+            }
+            _ => self.leaf(path, 8),
+        }
+    }
+
+    fn map(&mut self, path: &str, values: &Attributes, depth: usize) -> Result<(), EventError> {
+        for (name, value) in values.iter() {
+            if name.len() > NAME_BYTES_MAX {
+                return Err(EventError::FieldInvalid { field: excerpt(name) });
+            }
+            self.bytes += name.len();
+            self.value(if depth == 1 { name } else { path }, value, depth)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event;
+
+    fn code(draft: impl AsRef<Draft<'static>>) -> &'static str {
+        check(draft.as_ref()).expect_err("refused").code()
+    }
+
+    #[test]
+    fn names_follow_the_stated_pattern() {
+        assert_eq!(code(event::authentication("")), "EVT_TYPE_EMPTY");
+        for bad in ["Log In", "a/b", "LOGIN", ".login", "lögin"] {
+            assert_eq!(code(event::authentication(bad)), "EVT_TYPE_INVALID", "{bad}");
+        }
+        let long: &'static str = "a".repeat(300).leak();
+        assert_eq!(code(event::security(long)), "EVT_TYPE_INVALID");
+        assert!(check(event::authorization("0k.a-b_c").as_ref()).is_ok());
+    }
+
+    #[test]
+    fn numbers_must_be_finite_and_in_range() {
+        assert_eq!(code(event::performance("t").measured(f64::NAN, "s")), "EVT_NUMBER_NOT_FINITE");
+        assert_eq!(code(event::security("t").attribute("x", f64::INFINITY)), "EVT_NUMBER_NOT_FINITE");
+        assert_eq!(code(event::security("t").score(101)), "EVT_NUMBER_RANGE");
+        assert!(check(event::performance("t").measured(-0.0, "s").as_ref()).is_ok());
+    }
+
+    #[test]
+    fn attribute_names_are_unique_and_not_reserved() {
+        assert_eq!(code(event::security("t").attribute("a", 1).attribute("a", 2)), "EVT_FIELD_DUPLICATE");
+        for reserved in ["seq", "__proto__", "_veribus_x"] {
+            assert_eq!(code(event::security("t").attribute(reserved, 1)), "EVT_FIELD_RESERVED");
+        }
+        assert_eq!(code(event::security("t").attribute("", 1)), "EVT_FIELD_INVALID");
+        assert_eq!(code(event::security("t").attribute("a\nb", 1)), "EVT_FIELD_INVALID");
+    }
+
+    #[test]
+    fn size_depth_and_number_stop_at_their_limits() {
+        let long: &'static str = "x".repeat(TEXT_BYTES_MAX + 1).leak();
+        assert_eq!(code(event::security("t").reason(long)), "EVT_TEXT_TOO_LONG");
+        assert!(check(event::security("t").reason(&long[1..]).as_ref()).is_ok());
+        let names: &'static [String] = (0..5).map(|i| format!("a{i}")).collect::<Vec<_>>().leak();
+        let mut large = event::security("t");
+        for name in names {
+            large = large.attribute(name, &long[1..]);
+        }
+        assert_eq!(code(large), "EVT_TOO_LARGE");
+
+        let nested = |levels: usize| (1..levels).fold(Value::from(1_i64), |v, _| Value::List(vec![v]));
+        let (fits, deep): (&'static Value, &'static Value) =
+            (Box::leak(Box::new(nested(DEPTH_MAX))), Box::leak(Box::new(nested(DEPTH_MAX + 1))));
+        assert!(check(event::security("t").attribute("x", fits).as_ref()).is_ok());
+        assert_eq!(code(event::security("t").attribute("x", deep)), "EVT_TOO_DEEP");
+
+        let list = |n: usize| -> &'static Value { Box::leak(Box::new(Value::List(vec![true.into(); n]))) };
+        assert!(check(event::security("t").attribute("x", list(VALUES_MAX - 1)).as_ref()).is_ok());
+        assert_eq!(code(event::security("t").attribute("x", list(VALUES_MAX))), "EVT_TOO_MANY_FIELDS");
+
+        let names: &'static [String] = (0..65).map(|i| format!("a{i}")).collect::<Vec<_>>().leak();
+        let many = names.iter().fold(event::security("t"), |draft, name| draft.attribute(name, true));
+        assert_eq!(code(many), "EVT_TOO_MANY_FIELDS");
+    }
+}

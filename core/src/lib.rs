@@ -1,0 +1,24 @@
+//! The event model, bus, trace context and wire codec of veribus.
+//!
+//! No sockets, no files, no async runtime. Applications use the crate `veribus`, which re-exports all of this.
+
+mod bus;
+mod clock;
+pub mod event;
+mod handler;
+mod loss;
+pub mod trace;
+
+pub use bus::{
+    BusBuilder, BusHealth, CloseReport, ConfirmError, HandlerHealth, HandlerId, HandlerState, Receipt,
+    ReturnReason, Returned, Verification, VerificationEventBus, WhenFull,
+};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use event::{
+    Actor, Attributes, Authentication, Authorization, Configuration, Draft, EventDraft, EventError, EventId,
+    EventKind, Family, InstanceId, Outcome, Performance, Security, Severity, Source, Target, Text, Timestamp,
+    UnknownKind, Value, ValueRef, VerificationEvent,
+};
+pub use handler::{EventHandler, HandlerError, HandlerFactory, Interest};
+pub use loss::{LossReason, Losses};
+pub use trace::{SpanId, TraceContext, TraceError, TraceId};
