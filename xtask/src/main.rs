@@ -1,2 +1,69 @@
-//! To come.
-fn main() {}
+//! `cargo xtask test`: everything the README promises, checked in one command, cheap steps first.
+
+mod command;
+mod console;
+mod crates;
+mod readme;
+mod shell;
+mod step;
+mod suite;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use console::say;
+use step::{Plan, Step};
+
+const HELP: &str = "\
+Tasks of this repository.
+
+Usage: cargo xtask test [--quick]
+
+  test           everything the README promises, cheap steps first; stops at the first step that fails
+  test --quick   for daily work: format, scripts, lints and tests; no documentation, no feature walk,
+                 no release build
+
+The last line counts the tests: `N passed, N failed`.
+Exit code: 0 all green, 1 a step failed, 2 usage.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test"] => run_plan(false),
+        ["test", "--quick"] => run_plan(true),
+        ["help" | "--help" | "-h"] => {
+            say(HELP);
+            ExitCode::SUCCESS
+        }
+        [] => usage("no task given"),
+        ["test", unknown, ..] => usage(&format!("unknown argument `{unknown}` for `test`")),
+        [unknown, ..] => usage(&format!("unknown task `{unknown}`")),
+    }
+}
+
+fn run_plan(quick: bool) -> ExitCode {
+    if let Err(reason) = workspace::enter_root() {
+        say(&format!("xtask: {reason}"));
+        return ExitCode::FAILURE;
+    }
+    Plan { quick }.run(&[
+        Step::daily("toolchain", toolchain::check),
+        Step::daily("format", toolchain::format_is_clean),
+        Step::daily("shell scripts parse", shell::scripts_parse),
+        Step::daily("dependencies stay few and allowed", crates::dependencies_are_allowed),
+        Step::daily("lints, warnings denied", toolchain::lints_are_clean),
+        Step::daily("build", toolchain::workspace_builds),
+        Step::daily("tests", suite::tests),
+        Step::daily("examples in the documentation", suite::doc_tests),
+        Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
+        Step::thorough("each feature alone", crates::each_feature_alone),
+        Step::thorough("the first command of the README", readme::first_command_runs),
+    ])
+}
+
+fn usage(reason: &str) -> ExitCode {
+    say(&format!("xtask: {reason}\n\n{HELP}"));
+    ExitCode::from(2)
+}
