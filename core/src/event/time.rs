@@ -52,6 +52,21 @@ impl Timestamp {
         Duration::from_nanos(u64::try_from(i128::from(self.0) - i128::from(earlier.0)).unwrap_or(0))
     }
 
+    /// Midnight UTC of a date of the Gregorian calendar: month 1 to 12, day 1 to 31.
+    ///
+    /// `None` where there is no such day, or none within the range of this type.
+    pub fn from_date(year: i64, month: i64, day: i64) -> Option<Self> {
+        let plausible = (1677..=2262).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        let days = plausible.then(|| days_from_civil(year, month, day))?;
+        let real = civil_from_days(days) == (year, month, day);
+        real.then(|| days.checked_mul(86_400 * NANOS)).flatten().map(Timestamp)
+    }
+
+    /// Year, month 1 to 12 and day 1 to 31 in UTC.
+    pub fn date(self) -> (i64, i64, i64) {
+        civil_from_days(self.0.div_euclid(86_400 * NANOS))
+    }
+
     /// Writes RFC 3339 with nine digits, 30 ASCII bytes, without an allocation.
     pub fn write_rfc3339(self, out: &mut [u8; PRINTED_BYTES]) {
         let (days, of_day) = (self.0.div_euclid(86_400 * NANOS), self.0.rem_euclid(86_400 * NANOS));
@@ -209,6 +224,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_date_is_found_again(nanos in any::<i64>()) {
+            let (year, month, day) = Timestamp::from_nanos(nanos).date();
+            let Some(midnight) = Timestamp::from_date(year, month, day) else {
+                prop_assert_eq!((year, month, day), (1677, 9, 21));
+                return Ok(());
+            };
+            prop_assert!(nanos - midnight.as_nanos() < 86_400 * NANOS && midnight.as_nanos() <= nanos);
+            prop_assert_eq!(midnight.date(), (year, month, day));
+        }
+
         #[test]
         fn every_time_prints_and_comes_back(nanos in any::<i64>()) {
             let time = Timestamp::from_nanos(nanos);
