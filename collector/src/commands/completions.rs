@@ -1,16 +1,28 @@
-//! `veribus completions`.
+//! `veribus completions SHELL`: a script that teaches a shell every command and option.
 
-use crate::cli::{CommandError, Exit};
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+use crate::cli::{Cli, CommandError, Exit};
 use crate::output::Output;
 
 /// Arguments of `veribus completions`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(
+    after_help = "Example: veribus completions bash > ~/.local/share/bash-completion/completions/veribus"
+)]
+pub struct Args {
+    /// The shell: bash, zsh, fish, powershell or elvish
+    shell: Shell,
+}
 
-/// Runs `veribus completions`.
+/// Prints the script.
 ///
 /// # Errors
-/// [`CommandError`]: not built yet.
-pub fn run(_args: Args, _out: &mut Output) -> Result<Exit, CommandError> {
-    Err(CommandError::usage("`completions` is not built yet"))
+/// Where standard output cannot be written.
+pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    let mut script = Vec::new();
+    generate(args.shell, &mut Cli::command(), "veribus", &mut script);
+    out.bytes(&script)?;
+    Ok(Exit::Fine)
 }

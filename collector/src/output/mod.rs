@@ -1,5 +1,6 @@
 //! The one writer: data on standard output, talk on standard error, colours only where somebody sees them.
 
+mod json;
 mod progress;
 mod style;
 
@@ -80,7 +81,7 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn json(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
-        serde_json::to_writer_pretty(&mut self.data, document).map_err(|e| CommandError::output(e.into()))?;
+        json::write_pretty(&mut self.data, document).map_err(CommandError::output)?;
         self.line("")
     }
 
@@ -89,7 +90,7 @@ impl Output {
     /// # Errors
     /// As [`Output::line`].
     pub fn json_line(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
-        serde_json::to_writer(&mut self.data, document).map_err(|e| CommandError::output(e.into()))?;
+        json::write_line(&mut self.data, document).map_err(CommandError::output)?;
         self.line("")?;
         self.flush()
     }
