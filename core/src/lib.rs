@@ -4,6 +4,7 @@
 
 mod bus;
 mod clock;
+pub mod codec;
 pub mod event;
 mod handler;
 mod loss;
@@ -14,6 +15,7 @@ pub use bus::{
     ReturnReason, Returned, Verification, VerificationEventBus, WhenFull,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use codec::{Batch, BatchView, CodecError, DecodedBatch};
 pub use event::{
     Actor, Attributes, Authentication, Authorization, Configuration, Draft, EventDraft, EventError, EventId,
     EventKind, Family, InstanceId, Outcome, Performance, Security, Severity, Source, Target, Text, Timestamp,

@@ -1,0 +1,139 @@
+//! What travels: the events of one sender, described once.
+
+use std::borrow::Borrow;
+
+use super::error::{CodecError, CodecFault};
+use super::json::{JsonReader, JsonWriter};
+use super::{decode, encode};
+use crate::event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use crate::event::{Attributes, InstanceId, Source, VerificationEvent};
+
+/// The version of the batch format that this side writes, and the only one it reads.
+pub(super) const VERSION: u64 = 1;
+
+/// Up to 1,000 events of one sender: what a transport carries, at most 5 MiB encoded.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// Who sends it.
+    pub source: Source,
+    /// The bus start whose lanes and sequences are run-length coded; ids of others stand in full.
+    pub instance: Option<InstanceId>,
+    /// In order. An event with id 0 has none: the collector gives it one.
+    pub events: Vec<VerificationEvent>,
+    /// Fields of a newer sender, as they came; those of its source are in a map named `source`.
+    pub extra: Attributes,
+}
+
+/// The same by reference: for events that are owned elsewhere, as `VerificationEvent` or `Arc` of it.
+#[derive(Debug)]
+pub struct BatchView<'a, E> {
+    /// As [`Batch::source`].
+    pub source: &'a Source,
+    /// As [`Batch::instance`].
+    pub instance: Option<InstanceId>,
+    /// As [`Batch::events`].
+    pub events: &'a [E],
+    /// As [`Batch::extra`].
+    pub extra: &'a Attributes,
+}
+
+/// A batch whose events were decoded one by one: a bad one costs itself and not its neighbours.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DecodedBatch {
+    /// As [`Batch::source`].
+    pub source: Source,
+    /// As [`Batch::instance`].
+    pub instance: Option<InstanceId>,
+    /// Every event in order, or what is wrong with it.
+    pub events: Vec<Result<VerificationEvent, CodecError>>,
+    /// As [`Batch::extra`].
+    pub extra: Attributes,
+}
+
+impl DecodedBatch {
+    /// The batch, if every event is good.
+    ///
+    /// # Errors
+    /// That of the first bad event.
+    pub fn all(self) -> Result<Batch, CodecError> {
+        let DecodedBatch { source, instance, events, extra } = self;
+        let events = events.into_iter().collect::<Result<_, _>>()?;
+        Ok(Batch { source, instance, events, extra })
+    }
+}
+
+impl Batch {
+    /// This batch by reference.
+    pub fn view(&self) -> BatchView<'_, VerificationEvent> {
+        BatchView { source: &self.source, instance: self.instance, events: &self.events, extra: &self.extra }
+    }
+
+    /// Appends the canonical JSON, without a newline.
+    ///
+    /// # Errors
+    /// As [`BatchView::encode_json`].
+    pub fn encode_json(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.view().encode_json(out)
+    }
+
+    /// Reads a JSON batch of which every event is good.
+    ///
+    /// # Errors
+    /// As [`Batch::decode_json_each`], or that of the first bad event.
+    pub fn decode_json(input: &[u8]) -> Result<Batch, CodecError> {
+        Batch::decode_json_each(input)?.all()
+    }
+
+    /// Reads a JSON batch, each event by itself.
+    ///
+    /// # Errors
+    /// [`CodecError`] if the bytes are not such JSON as a batch is, or too large (5 MiB, 1,000 events).
+    pub fn decode_json_each(input: &[u8]) -> Result<DecodedBatch, CodecError> {
+        if input.trim_ascii_start().is_empty() {
+            return Err(CodecError::new(CodecFault::BatchEmpty, 0));
+        }
+        decode(JsonReader::new(bounded(input)?))
+    }
+}
+
+fn bounded(input: &[u8]) -> Result<&[u8], CodecError> {
+    if input.len() > BATCH_BYTES_MAX {
+        return Err(too_large(input.len()));
+    }
+    Ok(input)
+}
+
+fn too_large(actual: usize) -> CodecError {
+    CodecError::new(CodecFault::BatchTooLarge { limit: BATCH_BYTES_MAX, actual }, BATCH_BYTES_MAX)
+}
+
+fn decode<'a, R: decode::Reader<'a>>(mut reader: R) -> Result<DecodedBatch, CodecError> {
+    let batch = decode::batch(&mut reader)?;
+    reader.end()?;
+    Ok(batch)
+}
+
+impl<E: Borrow<VerificationEvent>> BatchView<'_, E> {
+    /// Appends the canonical JSON, without a newline.
+    ///
+    /// # Errors
+    /// `BATCH_TOO_MANY` beyond 1,000 events and `BATCH_TOO_LARGE` beyond 5 MiB; `out` is as before then.
+    pub fn encode_json(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.encode(out, |out| encode::batch(&mut JsonWriter::new(out), self))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), CodecError> {
+        let (limit, actual, before) = (BATCH_EVENTS_MAX, self.events.len(), out.len());
+        if actual > limit {
+            return Err(CodecError::new(CodecFault::BatchTooMany { limit, actual }, 0));
+        }
+        write(out);
+        let size = out.len() - before;
+        if size > BATCH_BYTES_MAX {
+            out.truncate(before);
+            return Err(too_large(size));
+        }
+        Ok(())
+    }
+}

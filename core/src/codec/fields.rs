@@ -1,0 +1,146 @@
+//! One table of field names: the word that JSON uses and the short key that MessagePack uses.
+
+use crate::event::Family;
+
+/// A field with two spellings.
+pub(super) trait Spelled: Copy {
+    /// The word, as JSON writes it.
+    fn word(self) -> &'static str;
+    /// The short key, as MessagePack writes it.
+    fn short(self) -> &'static str;
+    /// `,"word":`, as it stands in a JSON map behind another pair.
+    fn json(self) -> &'static [u8];
+    /// The place in its table, below 32.
+    fn index(self) -> u32;
+    /// The field of this name, in either spelling.
+    fn find(key: &str) -> Option<Self>;
+}
+
+macro_rules! fields {
+    ($(#[$doc:meta])* $table:ident { $($field:ident = $word:literal $short:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum $table { $($field),* }
+
+        impl $table {
+            /// Every field, in the order of the canonical encoding.
+            #[cfg(test)]
+            pub(super) const ALL: &[$table] = &[$($table::$field),*];
+        }
+
+        impl Spelled for $table {
+            #[inline]
+            fn word(self) -> &'static str {
+                match self { $($table::$field => $word),* }
+            }
+            #[inline]
+            fn short(self) -> &'static str {
+                match self { $($table::$field => $short),* }
+            }
+            #[inline]
+            fn json(self) -> &'static [u8] {
+                match self { $($table::$field => concat!(",\"", $word, "\":").as_bytes()),* }
+            }
+            #[inline]
+            fn index(self) -> u32 {
+                self as u32
+            }
+            #[inline]
+            fn find(key: &str) -> Option<Self> {
+                let short = match key { $($short => Some($table::$field),)* _ => None };
+                short.or_else(|| match key { $($word => Some($table::$field),)* _ => None })
+            }
+        }
+    };
+}
+
+fields! {
+    /// Fields of a batch. (`v` is the same in both spellings.)
+    BatchField {
+        Version = "v" "v",
+        Source = "source" "s",
+        Instance = "instance" "n",
+        Runs = "runs" "r",
+        Events = "events" "e",
+    }
+}
+
+fields! {
+    /// Fields of a batch's source.
+    SourceField {
+        Service = "service" "s",
+        Instance = "instance" "n",
+        Host = "host" "h",
+        Environment = "environment" "e",
+        Network = "network" "w",
+        Sdk = "sdk" "k",
+        SdkVersion = "sdk_version" "v",
+    }
+}
+
+fields! {
+    /// Fields of an event, those of its payload included.
+    EventField {
+        Id = "id" "i",
+        Time = "time" "t",
+        Kind = "kind" "k",
+        Action = "action" "a",
+        Severity = "severity" "s",
+        Outcome = "outcome" "o",
+        Reason = "reason" "r",
+        Actor = "actor" "c",
+        Target = "target" "g",
+        Trace = "trace" "x",
+        Duration = "duration_ns" "d",
+        Method = "method" "m",
+        Credential = "credential" "cr",
+        Permission = "permission" "p",
+        Policy = "policy" "po",
+        Setting = "setting" "st",
+        OldValue = "old_value" "ov",
+        NewValue = "new_value" "nv",
+        Value = "value" "v",
+        Unit = "unit" "u",
+        Count = "count" "n",
+        Errors = "errors" "er",
+        Technique = "technique" "te",
+        Rule = "rule" "ru",
+        Score = "score" "sc",
+        Attributes = "attributes" "b",
+    }
+}
+
+fields! {
+    /// Fields of an actor.
+    ActorField {
+        Name = "name" "n",
+        Ip = "ip" "i",
+        Port = "port" "p",
+        Host = "host" "h",
+    }
+}
+
+fields! {
+    /// Fields of a target.
+    TargetField {
+        Name = "name" "n",
+        Kind = "kind" "k",
+    }
+}
+
+impl EventField {
+    /// The family whose payload has this field; `None` for a field that every event has.
+    pub(super) fn family(self) -> Option<Family> {
+        match self {
+            EventField::Method | EventField::Credential => Some(Family::Authentication),
+            EventField::Permission | EventField::Policy => Some(Family::Authorization),
+            EventField::Setting | EventField::OldValue | EventField::NewValue => Some(Family::Configuration),
+            EventField::Value | EventField::Unit | EventField::Count | EventField::Errors => {
+                Some(Family::Performance)
+            }
+            EventField::Technique | EventField::Rule | EventField::Score => Some(Family::Security),
+            _ => None,
+        }
+    }
+}
