@@ -5,9 +5,11 @@
 mod bus;
 mod clock;
 pub mod codec;
+pub mod escape;
 pub mod event;
 mod handler;
 mod loss;
+mod ring;
 pub mod trace;
 
 pub use bus::{
@@ -23,4 +25,4 @@ pub use event::{
 };
 pub use handler::{EventHandler, HandlerError, HandlerFactory, Interest};
 pub use loss::{LossReason, Losses};
-pub use trace::{SpanId, TraceContext, TraceError, TraceId};
+pub use trace::{InTrace, SpanId, TraceContext, TraceError, TraceId, TraceScope, TraceState, WithTrace};

@@ -1,30 +1,97 @@
 //! The bus of facts: `publish` hands an event over in nanoseconds, each handler gets batches on its own thread.
+//!
+//! The way of an event: [`lane`] (ring of the publishing thread) → [`dispatcher`] (merge, redact, batch) →
+//! [`delivery`] (queue of a handler) → [`worker`] (fence, retry, quarantine). [`engine`] holds what a fork makes anew,
+//! [`slot`] what is counted about a handler.
 
 mod builder;
+mod close;
+mod confirm;
+mod delivery;
+mod dispatcher;
+mod engine;
 mod health;
+mod lane;
 mod receipt;
+mod record;
+mod slot;
 mod verify;
+mod worker;
 
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 pub use builder::{BusBuilder, WhenFull};
 pub use health::{BusHealth, CloseReport, HandlerHealth, HandlerState};
 pub use receipt::{ConfirmError, Receipt, ReturnReason, Returned};
 pub use verify::Verification;
 
+use confirm::Confirm;
+use engine::{Command, Engine, depth_here, lock};
+use lane::{Ask, Verdict};
+use slot::Slot;
+
 use crate::event::{Draft, EventId, InstanceId, Source};
-use crate::handler::EventHandler;
+use crate::handler::{EventHandler, HandlerFactory};
+use crate::loss::LossReason;
+use crate::ring::fork::{self, ForkCell};
+
+/// How many handlers deep an event may be published before the circle is cut.
+pub(crate) const LOOP_DEPTH_MAX: u8 = 8;
+/// What a bus that is dropped without `close` may take to drain.
+const DROP_DEADLINE: Duration = Duration::from_millis(500);
+/// How long a registration waits for the dispatcher to deliver what came before it.
+const ATTACH_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A bounded, non-blocking bus for verification events. Cheap to clone; all clones are one bus.
-#[derive(Debug, Clone)]
-pub struct VerificationEventBus {}
+///
+/// The two lines that it all began with:
+///
+/// ```
+/// use veribus_core::{event, EventHandler, HandlerError, VerificationEvent, VerificationEventBus};
+/// # struct AuditLogger;
+/// # impl AuditLogger { fn new(_path: &str) -> Result<Self, std::io::Error> { Ok(AuditLogger) } }
+/// # impl EventHandler for AuditLogger {
+/// #     fn name(&self) -> &str { "audit" }
+/// #     fn handle(&mut self, _: &[std::sync::Arc<VerificationEvent>]) -> Result<(), HandlerError> { Ok(()) }
+/// # }
+/// let event_bus = VerificationEventBus::new(1000);
+/// event_bus.register_handler(Box::new(AuditLogger::new("audit.log")?));
+///
+/// event_bus.publish(event::authentication("login").failure().actor("alice"));
+/// assert!(event_bus.flush(std::time::Duration::from_secs(1)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A handler that holds a clone of its bus keeps it alive: close such a bus by [`VerificationEventBus::close`].
+#[derive(Clone)]
+pub struct VerificationEventBus(Arc<Shared>);
 
 /// Names a registered handler on its bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HandlerId(u64);
 
+/// A handler as it was registered: enough to make it again after a fork.
+struct Registration {
+    id: HandlerId,
+    name: String,
+    factory: Option<HandlerFactory>,
+    removed: AtomicBool,
+}
+
+struct Shared {
+    engine: ForkCell<Engine>,
+    /// Only ever replaced by a longer list; read without a lock, which in a forked child might be held for ever.
+    registrations: ForkCell<Vec<Arc<Registration>>>,
+    settings: Arc<BusBuilder>,
+    /// The generation whose engine is being built.
+    rebuilding: AtomicU32,
+}
+
 impl VerificationEventBus {
-    /// A bus whose rings hold `capacity` typical events, with every default.
+    /// A bus whose rings hold `capacity` typical events (of 256 bytes), with every default.
     pub fn new(capacity: usize) -> Self {
         Self::builder().capacity(capacity).build()
     }
@@ -34,74 +101,257 @@ impl VerificationEventBus {
         BusBuilder::default()
     }
 
-    pub(crate) fn from_builder(_builder: BusBuilder) -> Self {
-        unimplemented!()
+    pub(crate) fn from_builder(settings: BusBuilder) -> Self {
+        let settings = Arc::new(settings);
+        let engine = Arc::new(Engine::new(settings.clone()));
+        VerificationEventBus(Arc::new(Shared {
+            rebuilding: AtomicU32::new(engine.generation),
+            engine: ForkCell::new(engine),
+            registrations: ForkCell::new(Arc::new(Vec::new())),
+            settings,
+        }))
     }
 
-    /// Adds a handler, on a thread of its own, from the next event on. A name that is taken gets a number
-    /// behind it.
-    pub fn register_handler(&self, _handler: Box<dyn EventHandler>) -> HandlerId {
-        unimplemented!()
+    /// Adds a handler, on a thread of its own, for the events published from now on.
+    ///
+    /// A name that is taken gets a number behind it (`audit`, `audit-2`). On a closed bus, or where the system has
+    /// no thread to spare, the handler is dropped and its place in [`health`](Self::health) says stopped.
+    pub fn register_handler(&self, handler: Box<dyn EventHandler>) -> HandlerId {
+        let engine = self.0.engine();
+        let id = HandlerId(engine.handler_ids.fetch_add(1, Ordering::Relaxed) as u64);
+        let name = engine.free_name(handler.name());
+        let registration =
+            Registration { id, name: name.clone(), factory: handler.for_child(), removed: AtomicBool::new(false) };
+        self.0.remember(&engine, registration);
+        engine.attach(id, name, handler);
+        id
     }
 
-    /// Takes a handler out after what it was given so far; whether it was there.
-    pub fn unregister_handler(&self, _id: HandlerId) -> bool {
-        unimplemented!()
+    /// Takes a handler out after it was given what was published so far; whether it was there.
+    pub fn unregister_handler(&self, id: HandlerId) -> bool {
+        let engine = self.0.engine();
+        if let Some(registration) = self.0.registrations.get().iter().find(|r| r.id == id) {
+            registration.removed.store(true, Ordering::Relaxed);
+        }
+        let found = lock(&engine.slots).iter().any(|slot| slot.id == id);
+        if found {
+            engine.command(Command::Detach(id));
+            lock(&engine.slots).retain(|slot| slot.id != id);
+        }
+        found
     }
 
-    /// Hands an event over. Never blocks (but see [`WhenFull::Block`]), never panics.
-    pub fn publish<'a>(&self, _event: impl AsRef<Draft<'a>>) -> Receipt {
-        unimplemented!()
+    /// Hands an event over. Never blocks (but see [`WhenFull::Block`]), never panics, never errs.
+    #[inline]
+    pub fn publish<'a>(&self, event: impl AsRef<Draft<'a>>) -> Receipt {
+        let ask = Ask { depth: depth_here(), ..Ask::default() };
+        self.0.publish(event.as_ref(), &ask)
     }
 
     /// As [`publish`](Self::publish), but hands a refused event back, which then takes no sequence number.
     ///
     /// # Errors
     /// [`Returned`], with the event and the reason.
-    pub fn try_publish<'a, E: AsRef<Draft<'a>>>(&self, _event: E) -> Result<EventId, Returned<E>> {
-        unimplemented!()
+    pub fn try_publish<'a, E: AsRef<Draft<'a>>>(&self, event: E) -> Result<EventId, Returned<E>> {
+        let ask = Ask { depth: depth_here(), give_back: true, confirm: None };
+        match self.0.publish(event.as_ref(), &ask) {
+            Receipt::Accepted(id) => Ok(id),
+            Receipt::Dropped { reason, .. } => {
+                Err(Returned { event, reason: ReturnReason::Refused(reason) })
+            }
+            Receipt::Rejected(error) => Err(Returned { event, reason: ReturnReason::Invalid(error) }),
+        }
     }
 
-    /// Publishes, and waits until every durable handler has synced the event.
+    /// Publishes, and waits at most `deadline` until every durable handler that wants the event has synced it.
+    ///
+    /// Many waiting threads share one sync. Inside a handler of the same bus it would wait for itself: use
+    /// [`publish`](Self::publish) there.
     ///
     /// # Errors
-    /// [`ConfirmError`]
+    /// [`ConfirmError`]: nobody could make it durable, it was not taken, it was not synced, or not in time.
     pub fn publish_confirmed<'a>(
         &self,
-        _event: impl AsRef<Draft<'a>>,
-        _deadline: Duration,
+        event: impl AsRef<Draft<'a>>,
+        deadline: Duration,
     ) -> Result<EventId, ConfirmError> {
-        unimplemented!()
+        let draft = event.as_ref();
+        let engine = self.0.engine();
+        let wanted = |slot: &Arc<Slot>| slot.durable && slot.interest.matches(draft.family(), draft.severity());
+        if !lock(&engine.slots).iter().any(wanted) {
+            return Err(ConfirmError::NoDurableHandler);
+        }
+        let confirm = Arc::new(Confirm::default());
+        let ask = Ask { depth: depth_here(), give_back: false, confirm: Some(confirm.clone()) };
+        let id = match self.0.publish(draft, &ask) {
+            Receipt::Accepted(id) => id,
+            Receipt::Dropped { reason, .. } => return Err(ConfirmError::Dropped(reason)),
+            Receipt::Rejected(error) => return Err(ConfirmError::Rejected(error)),
+        };
+        match confirm.wait(deadline) {
+            Some(Ok(())) => Ok(id),
+            Some(Err(failure)) => {
+                Err(ConfirmError::NotDurable { id, handler: failure.handler, source: failure.source })
+            }
+            None => Err(ConfirmError::TimedOut { id, deadline }),
+        }
     }
 
-    /// Begins a verification that records itself; see [`Verification`].
+    /// Begins a verification that times and records itself; see [`Verification`].
+    #[inline]
     pub fn verify<'a>(&'a self, action: &'a str) -> Verification<'a> {
         Verification::new(self, action)
     }
 
     /// The ledger now.
     pub fn health(&self) -> BusHealth {
-        unimplemented!()
+        self.0.engine().health()
     }
 
-    /// Waits until all that was published before is handled and flushed; whether it was in time.
-    pub fn flush(&self, _timeout: Duration) -> bool {
-        unimplemented!()
+    /// Waits at most `timeout` until all that was published before is handled and flushed; whether it was.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let engine = self.0.engine();
+        if engine.is_closed() {
+            return true;
+        }
+        let done = Arc::new(Confirm::default());
+        engine.command(Command::Flush(done.clone()));
+        matches!(done.wait(timeout), Some(Ok(())))
     }
 
-    /// Stops the bus: drains, flushes, and says what it left behind. Within `deadline`, from anywhere, any
-    /// number of times.
-    pub fn close(&self, _deadline: Duration) -> CloseReport {
-        unimplemented!()
+    /// Stops the bus: takes no more, drains, flushes, drops the handlers, and says what it left behind.
+    ///
+    /// Returns within `deadline`; may be called from anywhere and any number of times, with one report for all.
+    /// From inside a handler it closes in the background and answers
+    /// [`closing_from_handler`](CloseReport::closing_from_handler).
+    pub fn close(&self, deadline: Duration) -> CloseReport {
+        self.0.engine().close(deadline)
     }
 
     /// The instance that gives events their identity; another one after a fork.
     pub fn instance(&self) -> InstanceId {
-        unimplemented!()
+        self.0.engine().instance()
     }
 
     /// Who sends, as the builder was told.
     pub fn source(&self) -> &Source {
-        unimplemented!()
+        &self.0.settings.source
+    }
+}
+
+impl fmt::Debug for VerificationEventBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerificationEventBus").field("source", &self.0.settings.source).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    #[inline]
+    fn publish(&self, draft: &Draft<'_>, ask: &Ask) -> Receipt {
+        match self.engine().publish(draft, ask) {
+            Verdict::Accepted(id) => Receipt::Accepted(id),
+            Verdict::Dropped(id, reason) => Receipt::Dropped { id: Some(id), reason },
+            Verdict::Returned(reason) => Receipt::Dropped { id: None, reason },
+            Verdict::Rejected(error) => Receipt::Rejected(Box::new(error)),
+            Verdict::Full => unreachable!("the engine answers a full ring by its settings"),
+        }
+    }
+
+    /// The engine of this process: after a fork the child makes its own.
+    #[inline]
+    fn engine(&self) -> Arc<Engine> {
+        let engine = self.engine.share();
+        if engine.generation == fork::generation() { engine } else { self.after_fork() }
+    }
+
+    #[cold]
+    fn after_fork(&self) -> Arc<Engine> {
+        let (now, old) = (fork::generation(), self.engine.get().generation);
+        let first = self.rebuilding.compare_exchange(old, now, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if first {
+            let engine = Arc::new(Engine::new(self.settings.clone()));
+            for registration in self.registrations.get().iter() {
+                if !registration.removed.load(Ordering::Relaxed) {
+                    engine.attach_in_child(registration);
+                }
+            }
+            self.engine.replace_and_leak(engine);
+        }
+        while self.engine.get().generation != now {
+            std::thread::yield_now();
+        }
+        self.engine.share()
+    }
+
+    fn remember(&self, engine: &Engine, registration: Registration) {
+        let _one_at_a_time = lock(&engine.registering);
+        let mut longer = self.registrations.get().clone();
+        longer.push(Arc::new(registration));
+        self.registrations.replace_and_leak(Arc::new(longer));
+    }
+}
+
+/// A bus dropped without `close` drains briefly; in a forked child the parent's bus is left alone.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let engine = self.engine.share();
+        if engine.generation == fork::generation() {
+            engine.close(DROP_DEADLINE);
+        } else {
+            std::mem::forget(engine);
+        }
+    }
+}
+
+impl Engine {
+    fn free_name(&self, name: &str) -> String {
+        let slots = lock(&self.slots);
+        let taken = |name: &str| slots.iter().any(|slot| slot.name == name);
+        let numbered = || (2..).map(|n| format!("{name}-{n}")).find(|n| !taken(n)).unwrap_or_default();
+        if taken(name) { numbered() } else { name.to_owned() }
+    }
+
+    /// Starts a handler's worker and has the dispatcher give it what comes from now on.
+    fn attach(self: &Arc<Self>, id: HandlerId, name: String, handler: Box<dyn EventHandler>) {
+        let queue_events = self.settings.handler_queue_events;
+        let new = |missing| {
+            Arc::new(Slot::new(id, name.clone(), handler.interest(), handler.durable(), queue_events, missing))
+        };
+        let mut slot = new(None);
+        let closed = self.is_closed();
+        if closed {
+            slot = new(Some(LossReason::Closed));
+            drop(handler);
+        } else if worker::start(self.clone(), slot.clone(), handler).is_err() {
+            slot.stop_without_worker();
+        }
+        lock(&self.slots).push(slot.clone());
+        if closed {
+            return;
+        }
+        let attached = Arc::new(Confirm::default());
+        attached.expect(1);
+        self.command(Command::Attach(slot, attached.clone()));
+        if !self.is_handler_thread() {
+            let begun = Instant::now();
+            attached.wait(ATTACH_DEADLINE.saturating_sub(begun.elapsed()));
+        }
+    }
+
+    /// Makes a registered handler again in a forked child, or a place that counts what it would have been given.
+    fn attach_in_child(self: &Arc<Self>, registration: &Registration) {
+        let made = registration.factory.as_ref().map(|make| make());
+        if let Some(Ok(handler)) = made {
+            self.attach(registration.id, registration.name.clone(), handler);
+            return;
+        }
+        let missing = Some(LossReason::NoHandlerAfterFork);
+        let interest = crate::handler::Interest::all();
+        let slot = Arc::new(Slot::new(registration.id, registration.name.clone(), interest, false, 0, missing));
+        if let Some(Err(error)) = made {
+            slot.count_failure(false, error.to_string());
+        }
+        lock(&self.slots).push(slot.clone());
+        self.command(Command::Attach(slot, Arc::new(Confirm::default())));
     }
 }

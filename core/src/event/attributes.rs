@@ -15,6 +15,11 @@ impl Attributes {
         Attributes(Vec::new())
     }
 
+    /// None yet, with room for `names` of them.
+    pub(crate) fn with_capacity(names: usize) -> Self {
+        Attributes(Vec::with_capacity(names))
+    }
+
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v)

@@ -10,8 +10,8 @@ use super::limits::{
 };
 use super::value::{Value, ValueRef};
 
-/// Everything that [`Draft::check`] promises.
-pub(crate) fn check(draft: &Draft<'_>) -> Result<(), EventError> {
+/// Everything that [`Draft::check`] promises; answers how many bytes of text and values the event has.
+pub(crate) fn check(draft: &Draft<'_>) -> Result<usize, EventError> {
     check_action(draft.action())?;
     let mut tally = Tally::default();
     for slot in Slot::ALL {
@@ -34,7 +34,7 @@ pub(crate) fn check(draft: &Draft<'_>) -> Result<(), EventError> {
     if tally.bytes > EVENT_BYTES_MAX {
         return Err(EventError::TooLarge { limit: EVENT_BYTES_MAX, actual: tally.bytes });
     }
-    Ok(())
+    Ok(tally.bytes)
 }
 
 /// The name of an event: 1 to 128 of `a-z 0-9 _ - .`, beginning with a letter or digit.

@@ -16,7 +16,7 @@ use super::outcome::Outcome;
 use super::severity::Severity;
 use super::text::Text;
 use super::time::Timestamp;
-use super::value::{Value, ValueRef};
+use super::value::ValueRef;
 use crate::trace::TraceContext;
 
 /// Attributes that fit into the draft itself; more of them cost one allocation.
@@ -144,12 +144,49 @@ impl<'a> Draft<'a> {
         self.severity
     }
 
+    pub(crate) fn set_actor(&mut self, name: &'a str) {
+        self.texts[Slot::ActorName as usize] = Some(name);
+    }
+
+    pub(crate) fn set_target(&mut self, name: &'a str) {
+        self.texts[Slot::TargetName as usize] = Some(name);
+    }
+
+    /// The same draft with a reason that lives shorter than its other texts.
+    pub(crate) fn with_reason<'b>(self, reason: Option<&'b str>) -> Draft<'b>
+    where
+        'a: 'b,
+    {
+        // `SmallVec` is invariant in its lifetime, so the shorter draft is put together field by field.
+        let Draft { family, severity, outcome, time, trace, duration, ip, port, .. } = self;
+        let mut draft = Draft {
+            family,
+            severity,
+            outcome,
+            time,
+            trace,
+            duration,
+            ip,
+            port,
+            measured: self.measured,
+            numbers: self.numbers,
+            texts: self.texts,
+            attributes: self.attributes,
+            more: self.more.iter().copied().collect(),
+            extra: self.extra,
+        };
+        if reason.is_some() {
+            draft.texts[Slot::Reason as usize] = reason;
+        }
+        draft
+    }
+
     /// Answers what [`crate::VerificationEventBus::publish`] would refuse, without publishing.
     ///
     /// # Errors
     /// The first [`EventError`] in the order: name, texts, numbers, attributes, size.
     pub fn check(&self) -> Result<(), EventError> {
-        super::check::check(self)
+        super::check::check(self).map(drop)
     }
 
     /// The owned event with this identity; `received` is its time where the draft has none of its own.
@@ -595,14 +632,5 @@ impl<'a> EventDraft<'a, family::Security> {
     pub fn score(mut self, score: u8) -> Self {
         self.draft.numbers[0] = Some(score.into());
         self
-    }
-}
-
-/// An attribute value counts itself and all it contains.
-pub(crate) fn count_values(value: &Value) -> usize {
-    match value {
-        Value::List(values) => 1 + values.iter().map(count_values).sum::<usize>(),
-        Value::Map(values) => 1 + values.iter().map(|(_, v)| count_values(v)).sum::<usize>(),
-        _ => 1,
     }
 }

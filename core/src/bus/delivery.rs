@@ -1,0 +1,161 @@
+//! A handler's own bounded queue: batches by reference, counted in events.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::confirm::Confirm;
+use crate::event::VerificationEvent;
+
+/// Events on their way to one handler, with those who wait for them.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) events: Batch,
+    /// Publishers who wait until the batch is durable.
+    pub(crate) confirms: Vec<Arc<Confirm>>,
+    /// Callers of `flush`, who wait until everything before is handled and flushed.
+    pub(crate) flushes: Vec<Arc<Confirm>>,
+    /// How many handlers deep the events were published.
+    pub(crate) depth: u8,
+}
+
+/// Events shared by all handlers that want them all.
+pub(crate) type Batch = Arc<Vec<Arc<VerificationEvent>>>;
+
+/// What a worker finds when it looks into its queue.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Deliveries, oldest first.
+    Work(Vec<Delivery>),
+    /// Nothing came in time.
+    Idle,
+    /// The queue is closed and empty.
+    Closed,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Delivery>,
+    events: usize,
+    closed: bool,
+}
+
+/// The queue between the dispatcher and one worker.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    emptied: Condvar,
+    capacity: usize,
+}
+
+impl Queue {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Queue {
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            capacity: capacity.max(64),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds what there is room for, waiting for room at most `patience`; answers how many events had none.
+    /// Waiters travel with the events; with none of the events they are failed by the caller.
+    pub(crate) fn push(&self, mut delivery: Delivery, patience: Duration) -> usize {
+        let mut state = self.lock();
+        let wanted = delivery.events.len();
+        if wanted > 0 && state.events + wanted > self.capacity && !patience.is_zero() {
+            state = self.wait_for_room(state, wanted, patience);
+        }
+        let room = if state.closed { 0 } else { self.capacity.saturating_sub(state.events) };
+        let taken = wanted.min(room);
+        if taken < wanted {
+            delivery.events = Arc::new(delivery.events[..taken].to_vec());
+            for confirm in delivery.confirms.drain(..) {
+                confirm.fail("queue", None);
+            }
+        }
+        if state.closed {
+            delivery.flushes.iter().for_each(|f| f.done());
+        } else if taken > 0 || !delivery.flushes.is_empty() {
+            state.events += taken;
+            state.waiting.push_back(delivery);
+            self.filled.notify_one();
+        }
+        wanted - taken
+    }
+
+    fn wait_for_room<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        wanted: usize,
+        patience: Duration,
+    ) -> MutexGuard<'a, State> {
+        let until = Instant::now() + patience;
+        let fits = |state: &State| state.events == 0 || state.events + wanted <= self.capacity;
+        while !fits(&state) && !state.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.emptied.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+
+    /// Waits for work, at most until `until` where one is given.
+    pub(crate) fn take(&self, until: Option<Instant>) -> Next {
+        let mut state = self.lock();
+        loop {
+            if !state.waiting.is_empty() {
+                state.events = 0;
+                let work = state.waiting.drain(..).collect();
+                self.emptied.notify_all();
+                return Next::Work(work);
+            }
+            if state.closed {
+                return Next::Closed;
+            }
+            state = match until {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Next::Idle;
+                    }
+                    self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Takes no more; what is waiting is still given out.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+        self.emptied.notify_all();
+    }
+
+    /// Closes and throws away what is waiting; answers how many events that were.
+    pub(crate) fn abandon(&self) -> usize {
+        let mut state = self.lock();
+        state.closed = true;
+        let lost = std::mem::take(&mut state.events);
+        for delivery in state.waiting.drain(..) {
+            delivery.confirms.iter().for_each(|c| c.fail("closed", None));
+            delivery.flushes.iter().for_each(|f| f.done());
+        }
+        self.filled.notify_all();
+        self.emptied.notify_all();
+        lost
+    }
+
+    /// Whether the queue was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+}

@@ -1,0 +1,257 @@
+//! The one thread between the rings and the handlers: reads, merges by stamp, redacts, hands out.
+//!
+//! A pass takes the records stamped before it began from all rings, oldest first, and gives them to every handler
+//! in batches of at most [`BATCH_EVENTS`]. Between passes it sleeps, longer the less there is to do; publishers
+//! almost never wake it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::builder::WhenFull;
+use super::confirm::Confirm;
+use super::delivery::Delivery;
+use super::engine::{Command, Engine, lock};
+use super::lane::LaneReader;
+use super::record;
+use super::slot::Slot;
+use crate::clock::Clock;
+use crate::event::{EventId, Timestamp, VerificationEvent};
+use crate::ring::ticks::{self, Calibration};
+
+/// Most events handed to a handler at once.
+const BATCH_EVENTS: usize = 512;
+/// Sleep between passes while events come.
+const PAUSE_BUSY: Duration = Duration::from_micros(500);
+/// Longest sleep: bounds how long an event waits for its handler, and what an idle bus costs.
+const PAUSE_IDLE: Duration = Duration::from_millis(8);
+
+/// Starts the thread.
+pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<Thread> {
+    let run = move || Dispatcher::new(engine).run();
+    Ok(thread::Builder::new().name("veribus-dispatch".into()).spawn(run)?.thread().clone())
+}
+
+struct Dispatcher {
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    calibration: Calibration,
+    redactor: Redactor,
+    lanes: Vec<LaneReader>,
+    slots: Vec<Arc<Slot>>,
+    patience: Duration,
+    batch: Vec<Arc<VerificationEvent>>,
+    /// Who waits for which event of the batch.
+    confirms: Vec<(usize, Arc<Confirm>)>,
+    depth: u8,
+}
+
+/// The two clocks as they stood when a pass began.
+#[derive(Clone, Copy)]
+struct PassStart {
+    tsc: u64,
+    steady: u64,
+    wall: Timestamp,
+    /// Take all that is there, whatever its stamp: a command wants what was published before it.
+    everything: bool,
+}
+
+impl Dispatcher {
+    fn new(engine: Arc<Engine>) -> Self {
+        let redactor = if engine.settings.redact { Redactor::standard() } else { Redactor::none() };
+        let patience = match engine.settings.when_full {
+            WhenFull::Block { timeout } => timeout,
+            WhenFull::DropNewest => Duration::ZERO,
+        };
+        Dispatcher {
+            clock: engine.settings.clock_or_system(),
+            calibration: Calibration::new(ticks::Source::best()),
+            redactor,
+            lanes: Vec::new(),
+            slots: Vec::new(),
+            patience,
+            batch: Vec::with_capacity(BATCH_EVENTS),
+            confirms: Vec::new(),
+            depth: 0,
+            engine,
+        }
+    }
+
+    fn run(mut self) {
+        let mut pause = PAUSE_BUSY;
+        loop {
+            self.engine.looked();
+            let commands = self.engine.take_commands();
+            let taken = self.pass(!commands.is_empty());
+            let mut stop = Vec::new();
+            for command in commands {
+                self.obey(command, &mut stop);
+            }
+            if !stop.is_empty() {
+                self.slots.iter().for_each(|slot| slot.queue.close());
+                stop.iter().for_each(|stopped: &Arc<Confirm>| stopped.done());
+                return;
+            }
+            pause = if taken > 0 { PAUSE_BUSY } else { (pause * 2).min(PAUSE_IDLE) };
+            if !self.engine.pending.load(Ordering::Acquire) {
+                thread::park_timeout(pause);
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command, stop: &mut Vec<Arc<Confirm>>) {
+        match command {
+            Command::Attach(slot, done) => {
+                slot.attach(self.engine.dispatched.load(Ordering::Relaxed));
+                self.slots.push(slot);
+                done.done();
+            }
+            Command::Detach(id) => {
+                self.slots.iter().filter(|s| s.id == id).for_each(|s| s.queue.close());
+                self.slots.retain(|s| s.id != id);
+            }
+            Command::Flush(done) => {
+                done.expect(self.slots.len());
+                for slot in &self.slots {
+                    let delivery = Delivery { flushes: vec![done.clone()], ..Delivery::default() };
+                    slot.push(delivery, Duration::ZERO);
+                }
+            }
+            Command::Stop(done) => stop.push(done),
+        }
+    }
+
+    /// Takes all records stamped before now from all rings, merged by stamp; answers how many.
+    fn pass(&mut self, everything: bool) -> usize {
+        self.lanes.extend(self.engine.take_incoming());
+        if !self.calibration.update() {
+            self.engine.give_up_tsc();
+            self.calibration = Calibration::new(ticks::Source::Steady);
+        }
+        let start = PassStart {
+            tsc: ticks::Source::Tsc.now(),
+            steady: self.steady_now(),
+            wall: self.clock.now(),
+            everything,
+        };
+        self.lanes.iter_mut().for_each(|lane| lane.ring.refresh());
+        let mut heads: BinaryHeap<Reverse<(i64, usize)>> =
+            (0..self.lanes.len()).filter_map(|at| self.next_of(at, &start)).map(Reverse).collect();
+        let mut taken = 0;
+        while let Some(Reverse((time, at))) = heads.pop() {
+            self.take(at, Timestamp::from_nanos(time));
+            taken += 1;
+            if self.batch.len() >= BATCH_EVENTS {
+                self.hand_out();
+            }
+            if let Some(next) = self.next_of(at, &start) {
+                heads.push(Reverse(next));
+            }
+        }
+        self.hand_out();
+        self.lanes.iter_mut().for_each(|lane| lane.ring.release());
+        taken
+    }
+
+    fn steady_now(&self) -> u64 {
+        match &self.engine.settings.clock {
+            Some(clock) => clock.steady().as_nanos() as u64,
+            None => ticks::steady_nanos(),
+        }
+    }
+
+    /// The time of the next record of a lane, if it belongs to this pass.
+    fn next_of(&self, at: usize, start: &PassStart) -> Option<(i64, usize)> {
+        let head = record::head(self.lanes[at].ring.peek()?);
+        let (now, age) = if !head.tsc {
+            (start.steady, start.steady.saturating_sub(head.ticks))
+        } else if self.calibration.source() == ticks::Source::Tsc {
+            (start.tsc, self.calibration.nanos_between(head.ticks, start.tsc))
+        } else {
+            (u64::MAX, 0) // stamped by a counter since given up: now is the best that can be said
+        };
+        if head.ticks > now && !start.everything {
+            return None;
+        }
+        Some((start.wall.saturating_sub(Duration::from_nanos(age)).as_nanos(), at))
+    }
+
+    /// Turns the next record of a lane into an owned, redacted event of the batch.
+    fn take(&mut self, at: usize, time: Timestamp) {
+        let LaneReader { lane, ring } = &mut self.lanes[at];
+        let Some(bytes) = ring.peek() else { return };
+        let head = record::head(bytes);
+        let side = (head.side || head.confirm).then(|| lane.take_side()).unwrap_or_default();
+        let mut event = match side.event {
+            Some(event) => *event,
+            None => record::decode(bytes, EventId::new(self.engine.instance(), lane.number, head.seq), time),
+        };
+        ring.advance();
+        let redacted = self.redactor.redact(&mut event);
+        if redacted > 0 {
+            self.engine.redacted.fetch_add(redacted, Ordering::Relaxed);
+        }
+        if let Some(confirm) = side.confirm {
+            self.confirms.push((self.batch.len(), confirm));
+        }
+        self.depth = self.depth.max(head.depth);
+        self.batch.push(Arc::new(event));
+    }
+
+    /// Gives the batch to every handler that wants some of it.
+    fn hand_out(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = Arc::new(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_EVENTS)));
+        let confirms = std::mem::take(&mut self.confirms);
+        for (at, confirm) in &confirms {
+            confirm.expect(self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count());
+        }
+        let depth = std::mem::take(&mut self.depth);
+        self.engine.dispatched.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        for slot in &self.slots {
+            let wanted = if batch.iter().all(|event| slot.wants(event)) {
+                batch.clone()
+            } else {
+                Arc::new(batch.iter().filter(|event| slot.wants(event)).cloned().collect())
+            };
+            slot.count_filtered(batch.len() - wanted.len());
+            if wanted.is_empty() {
+                continue;
+            }
+            let waits = |(at, confirm): &(usize, Arc<Confirm>)| {
+                (slot.durable && slot.wants(&batch[*at])).then(|| confirm.clone())
+            };
+            let confirms = confirms.iter().filter_map(waits).collect();
+            slot.push(Delivery { events: wanted, confirms, depth, ..Delivery::default() }, self.patience);
+        }
+    }
+}
+
+/// What is left when the dispatcher is gone cannot be waited for.
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        for command in lock_commands(&self.engine) {
+            match command {
+                Command::Attach(_, done) | Command::Flush(done) | Command::Stop(done) => done.done(),
+                Command::Detach(_) => {}
+            }
+        }
+    }
+}
+
+fn lock_commands(engine: &Engine) -> Vec<Command> {
+    let _slots = lock(&engine.slots);
+    engine.take_commands()
+}
+
+struct Redactor;
+impl Redactor {
+    fn standard() -> Self { Redactor }
+    fn none() -> Self { Redactor }
+    fn redact(&self, _: &mut VerificationEvent) -> u64 { 0 }
+}

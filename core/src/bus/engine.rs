@@ -1,0 +1,395 @@
+//! The running half of a bus: everything that a fork has to make anew.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread::Thread;
+use std::time::Duration;
+
+use super::builder::{BusBuilder, WhenFull};
+use super::confirm::Confirm;
+use super::health::{BusHealth, CloseReport};
+use super::lane::{Ask, Counts, Lane, LaneReader, LaneWriter, Verdict, lane};
+use super::slot::Slot;
+use super::{HandlerId, dispatcher};
+use crate::clock::Clock;
+use crate::event::{Draft, InstanceId, Severity, Timestamp};
+use crate::ring::{barrier, fork, ticks};
+
+/// Bytes of a typical event in a ring; `capacity` is counted in these.
+const EVENT_BYTES_TYPICAL: usize = 256;
+/// Bounds of one ring, in bytes.
+const RING_BYTES: std::ops::RangeInclusive<usize> = 16 * 1024..=64 * 1024 * 1024;
+
+/// What callers ask of the dispatcher.
+pub(crate) enum Command {
+    /// Deliver what was published before, then give this handler what comes after.
+    Attach(Arc<Slot>, Arc<Confirm>),
+    /// Deliver what was published before, then take this handler out.
+    Detach(HandlerId),
+    /// Deliver what was published before, and have every handler flush.
+    Flush(Arc<Confirm>),
+    /// Deliver everything, close the queues, end.
+    Stop(Arc<Confirm>),
+}
+
+#[derive(Default)]
+struct Lanes {
+    all: Vec<Arc<Lane>>,
+    /// Lanes whose threads have ended.
+    free: Vec<LaneWriter>,
+    /// New rings that the dispatcher has not seen yet.
+    incoming: Vec<LaneReader>,
+    ring_bytes: usize,
+}
+
+/// How far `close` has come.
+#[derive(Default)]
+pub(crate) struct Closing {
+    pub(crate) begun: bool,
+    pub(crate) report: Option<CloseReport>,
+}
+
+/// One generation of a bus.
+pub(crate) struct Engine {
+    id: u64,
+    pub(crate) generation: u32,
+    instance: InstanceId,
+    pub(crate) settings: Arc<BusBuilder>,
+    /// The caller's clock, where one was injected.
+    injected: Option<Arc<dyn Clock>>,
+    source: AtomicU8,
+    closed: AtomicBool,
+    woken: AtomicBool,
+    lanes: Mutex<Lanes>,
+    shared: Mutex<Option<LaneWriter>>,
+    commands: Mutex<Vec<Command>>,
+    pub(crate) pending: AtomicBool,
+    pub(crate) slots: Mutex<Vec<Arc<Slot>>>,
+    dispatcher: OnceLock<Thread>,
+    starting: Mutex<()>,
+    pub(crate) dispatched: AtomicU64,
+    pub(crate) redacted: AtomicU64,
+    pub(crate) closing: Mutex<Closing>,
+    pub(crate) close_done: Condvar,
+    pub(crate) handler_ids: AtomicUsize,
+    pub(crate) registering: Mutex<()>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub(crate) fn new(settings: Arc<BusBuilder>) -> Self {
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        fork::install();
+        barrier::prepare();
+        Engine {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
+            generation: fork::generation(),
+            instance: InstanceId::random(),
+            injected: settings.clock.clone(),
+            settings,
+            source: AtomicU8::new(ticks::Source::best() as u8),
+            closed: AtomicBool::new(false),
+            woken: AtomicBool::new(false),
+            lanes: Mutex::default(),
+            shared: Mutex::new(None),
+            commands: Mutex::default(),
+            pending: AtomicBool::new(false),
+            slots: Mutex::default(),
+            dispatcher: OnceLock::new(),
+            starting: Mutex::new(()),
+            dispatched: AtomicU64::new(0),
+            redacted: AtomicU64::new(0),
+            closing: Mutex::default(),
+            close_done: Condvar::new(),
+            handler_ids: AtomicUsize::new(1),
+            registering: Mutex::new(()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_closed(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// The count that stamps a record, and whether it is the time stamp counter's.
+    #[inline]
+    pub(crate) fn ticks(&self) -> (u64, bool) {
+        if let Some(clock) = &self.injected {
+            return (clock.steady().as_nanos() as u64, false);
+        }
+        let tsc = self.source.load(Ordering::Relaxed) == ticks::Source::Tsc as u8;
+        let source = if tsc { ticks::Source::Tsc } else { ticks::Source::Steady };
+        (source.now(), tsc)
+    }
+
+    /// Stamps with the steady clock from now on: the counter did not keep pace.
+    pub(crate) fn give_up_tsc(&self) {
+        self.source.store(ticks::Source::Steady as u8, Ordering::Relaxed);
+    }
+
+    /// The time by an injected clock.
+    #[inline]
+    pub(crate) fn injected_time(&self) -> Option<Timestamp> {
+        self.injected.as_ref().map(|clock| clock.now())
+    }
+
+    /// Wakes the dispatcher; a system call if it sleeps.
+    pub(crate) fn wake(&self) {
+        if let Some(thread) = self.dispatcher.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Wakes it once until it has looked.
+    fn wake_once(&self) {
+        if !self.woken.swap(true, Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
+    /// The dispatcher has looked.
+    pub(crate) fn looked(&self) {
+        self.woken.store(false, Ordering::Relaxed);
+    }
+
+    /// Gives the dispatcher something to do; starts it if need be.
+    pub(crate) fn command(self: &Arc<Self>, command: Command) {
+        lock(&self.commands).push(command);
+        self.pending.store(true, Ordering::Release);
+        self.start_dispatcher();
+        self.wake();
+    }
+
+    /// What callers asked for since the last look.
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
+        if self.pending.swap(false, Ordering::AcqRel) { std::mem::take(&mut *lock(&self.commands)) } else { Vec::new() }
+    }
+
+    /// The rings opened since the last look.
+    pub(crate) fn take_incoming(&self) -> Vec<LaneReader> {
+        std::mem::take(&mut lock(&self.lanes).incoming)
+    }
+
+    /// Whether the dispatcher runs; tries to start it if not. A process without threads to spare keeps its events
+    /// in the rings and tries again with the next lane or command.
+    pub(crate) fn start_dispatcher(self: &Arc<Self>) -> bool {
+        let _one_at_a_time = lock(&self.starting);
+        if self.dispatcher.get().is_some() {
+            return true;
+        }
+        let Ok(thread) = dispatcher::start(self.clone()) else { return false };
+        self.dispatcher.get_or_init(|| thread);
+        true
+    }
+
+    pub(crate) fn has_dispatcher(&self) -> bool {
+        self.dispatcher.get().is_some()
+    }
+
+    /// A lane for the calling thread, or `None` above `lanes_max`: then it shares one.
+    fn open_lane(self: &Arc<Self>) -> Option<LaneWriter> {
+        self.start_dispatcher();
+        let mut lanes = lock(&self.lanes);
+        if let Some(writer) = lanes.free.pop() {
+            return Some(writer);
+        }
+        let number = lanes.all.len();
+        let most = self.settings.lanes_max.clamp(1, 65_000);
+        // Number 0 is the shared lane's.
+        (number < most).then(|| self.add_lane(&mut lanes, number as u16 + 1))
+    }
+
+    fn add_lane(&self, lanes: &mut Lanes, number: u16) -> LaneWriter {
+        let bytes = self.settings.capacity.saturating_mul(EVENT_BYTES_TYPICAL);
+        let (writer, reader) = lane(number, bytes.clamp(*RING_BYTES.start(), *RING_BYTES.end()));
+        lanes.ring_bytes += reader.ring.memory_bytes();
+        lanes.all.push(reader.lane.clone());
+        lanes.incoming.push(reader);
+        writer
+    }
+
+    fn give_back(&self, writer: LaneWriter) {
+        lock(&self.lanes).free.push(writer);
+    }
+
+    /// Whether some publisher is in the middle of a publish.
+    pub(crate) fn somebody_inside(&self) -> bool {
+        lock(&self.lanes).all.iter().any(|lane| lane.is_inside())
+    }
+
+    /// Offers an event through the calling thread's lane; waits for room where the settings say so.
+    #[inline]
+    pub(crate) fn publish(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask) -> Verdict {
+        let patience = match self.settings.when_full {
+            WhenFull::Block { timeout } if ask.depth == 0 && !ask.give_back => Some(timeout),
+            _ => None,
+        };
+        let verdict = self.offer(draft, ask, patience.is_none());
+        match (verdict, patience) {
+            (Verdict::Full, Some(patience)) => self.offer_until(draft, ask, patience),
+            (verdict, _) => verdict,
+        }
+    }
+
+    #[cold]
+    fn offer_until(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, patience: Duration) -> Verdict {
+        let start = std::time::Instant::now();
+        let mut pause = Duration::from_micros(20);
+        loop {
+            self.wake();
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
+            let last = start.elapsed() >= patience || self.is_closed();
+            match self.offer(draft, ask, last) {
+                Verdict::Full => {}
+                verdict => return verdict,
+            }
+        }
+    }
+
+    #[inline]
+    fn offer(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+        let own = LANES.try_with(|cell| {
+            let mut lanes = cell.try_borrow_mut().ok()?;
+            let writer = lanes.writer(self)?;
+            Some(self.offer_through(writer, draft, ask, last))
+        });
+        match own {
+            Ok(Some(verdict)) => verdict,
+            _ => self.offer_shared(draft, ask, last),
+        }
+    }
+
+    #[inline]
+    fn offer_through(&self, writer: &mut LaneWriter, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+        let verdict = writer.publish(self, draft, ask, last);
+        if draft.severity() >= Severity::Critical || ask.confirm.is_some() {
+            self.wake();
+        } else if writer.is_half_full() {
+            self.wake_once();
+        }
+        verdict
+    }
+
+    #[cold]
+    fn offer_shared(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+        let mut shared = lock(&self.shared);
+        let writer = shared.get_or_insert_with(|| {
+            self.start_dispatcher();
+            self.add_lane(&mut lock(&self.lanes), 0)
+        });
+        self.offer_through(writer, draft, ask, last)
+    }
+
+    /// The ledger. Handlers are read before the lanes, so that what a handler counts is never missing above it.
+    pub(crate) fn health(&self) -> BusHealth {
+        let slots = lock(&self.slots).clone();
+        let mut handlers: Vec<_> = slots.iter().map(|slot| slot.snapshot()).collect();
+        let mut counts = Counts::default();
+        let lanes = lock(&self.lanes);
+        lanes.all.iter().for_each(|lane| lane.count_into(&mut counts));
+        for (health, slot) in handlers.iter_mut().zip(&slots) {
+            slot.balance(health, counts.accepted);
+        }
+        BusHealth {
+            instance: self.instance,
+            attempted: counts.accepted + counts.dropped.total() + counts.rejected + counts.returned,
+            accepted: counts.accepted,
+            dropped: counts.dropped,
+            rejected: counts.rejected,
+            returned: counts.returned,
+            handlers,
+            redacted: self.redacted.load(Ordering::Relaxed),
+            lanes: lanes.all.len(),
+            ring_bytes: lanes.ring_bytes,
+            closed: self.is_closed(),
+        }
+    }
+}
+
+/// The lanes of one thread, one for each bus that it publishes to.
+struct ThreadLanes(Vec<ThreadLane>);
+
+struct ThreadLane {
+    engine_id: u64,
+    engine: Weak<Engine>,
+    generation: u32,
+    /// `None`: this thread shares a lane.
+    writer: Option<LaneWriter>,
+}
+
+impl ThreadLanes {
+    #[inline]
+    fn writer(&mut self, engine: &Arc<Engine>) -> Option<&mut LaneWriter> {
+        let at = match self.0.iter().position(|lane| lane.engine_id == engine.id) {
+            Some(at) => at,
+            None => self.open(engine),
+        };
+        self.0[at].writer.as_mut()
+    }
+
+    #[cold]
+    fn open(&mut self, engine: &Arc<Engine>) -> usize {
+        self.0.retain(|lane| lane.engine.strong_count() > 0);
+        self.0.push(ThreadLane {
+            engine_id: engine.id,
+            engine: Arc::downgrade(engine),
+            generation: engine.generation,
+            writer: engine.open_lane(),
+        });
+        self.0.len() - 1
+    }
+}
+
+/// A thread that ends gives its lane to the next; in a forked child the parent's lanes are left as they are.
+impl Drop for ThreadLane {
+    fn drop(&mut self) {
+        let Some(writer) = self.writer.take() else { return };
+        if self.generation != fork::generation() {
+            std::mem::forget(writer);
+            std::mem::forget(std::mem::take(&mut self.engine));
+        } else if let Some(engine) = self.engine.upgrade() {
+            engine.give_back(writer);
+        }
+    }
+}
+
+thread_local! {
+    static LANES: RefCell<ThreadLanes> = const { RefCell::new(ThreadLanes(Vec::new())) };
+    /// Which engine's handler runs on this thread, and how many handlers deep its events are.
+    static INSIDE: Cell<Option<(u64, u8)>> = const { Cell::new(None) };
+}
+
+/// How many handlers deep an event published here is; 0 outside of handlers.
+#[inline]
+pub(crate) fn depth_here() -> u8 {
+    INSIDE.try_with(Cell::get).ok().flatten().map_or(0, |(_, depth)| depth)
+}
+
+impl Engine {
+    /// Whether the calling thread runs a handler of this engine.
+    pub(crate) fn is_handler_thread(&self) -> bool {
+        INSIDE.try_with(Cell::get).ok().flatten().is_some_and(|(id, _)| id == self.id)
+    }
+
+    /// Marks the calling thread while `body` runs a handler with events published `depth` handlers deep.
+    pub(crate) fn inside_handler<R>(&self, depth: u8, body: impl FnOnce() -> R) -> R {
+        INSIDE.set(Some((self.id, depth.saturating_add(1))));
+        let result = body();
+        INSIDE.set(None);
+        result
+    }
+}

@@ -1,0 +1,263 @@
+//! One publishing thread's way in: a ring, a sequence, and the counts that make the ledger exact.
+//!
+//! A lane is written by one thread at a time. Threads keep their lanes in a thread local and give them back when
+//! they end; the next thread goes on with the same number and sequence. Above `lanes_max` threads, and while a
+//! thread's locals are being torn down, publishers share one lane behind a lock.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::confirm::Confirm;
+use super::engine::Engine;
+use super::record::{self, Stamp};
+use crate::event::check::check;
+use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
+use crate::loss::{LossReason, Losses};
+use crate::ring::barrier;
+use crate::ring::byte_ring::{Reader, Writer, ring};
+
+/// Bytes of owned events that may wait in one lane's side queue.
+const SIDE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What a record in the ring cannot hold.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) event: Option<Box<VerificationEvent>>,
+    pub(crate) confirm: Option<Arc<Confirm>>,
+    bytes: usize,
+}
+
+/// What both ends of a lane and the ledger share. The counters have one writer: the lane's owner.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) number: u16,
+    accepted: AtomicU64,
+    rejected: AtomicU64,
+    returned: AtomicU64,
+    dropped: [AtomicU64; LossReason::COUNT],
+    inside: AtomicBool,
+    side: Mutex<VecDeque<Side>>,
+    side_bytes: AtomicUsize,
+}
+
+/// A lane's counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) accepted: u64,
+    pub(crate) rejected: u64,
+    pub(crate) returned: u64,
+    pub(crate) dropped: Losses,
+}
+
+impl Lane {
+    /// Adds this lane's counts to `counts`.
+    pub(crate) fn count_into(&self, counts: &mut Counts) {
+        counts.accepted += self.accepted.load(Ordering::Acquire);
+        counts.rejected += self.rejected.load(Ordering::Relaxed);
+        counts.returned += self.returned.load(Ordering::Relaxed);
+        for (reason, count) in LossReason::ALL.into_iter().zip(&self.dropped) {
+            counts.dropped.add(reason, count.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Whether its owner is in the middle of a publish.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.inside.load(Ordering::Acquire)
+    }
+
+    /// The side entry of the record that the dispatcher has just read.
+    pub(crate) fn take_side(&self) -> Side {
+        let side = self.side.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or_default();
+        self.side_bytes.fetch_sub(side.bytes, Ordering::Relaxed);
+        side
+    }
+}
+
+/// The reading end, owned by the dispatcher.
+pub(crate) struct LaneReader {
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) ring: Reader,
+}
+
+/// The writing end, owned by one thread at a time.
+pub(crate) struct LaneWriter {
+    lane: Arc<Lane>,
+    ring: Writer,
+    next_seq: u64,
+}
+
+/// One counter with one writer: a plain load and store.
+#[inline]
+fn bump(counter: &AtomicU64, ordering: Ordering) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, ordering);
+}
+
+/// A lane with a ring of at least `ring_bytes`.
+pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
+    let (writer, reader) = ring(ring_bytes);
+    let lane = Arc::new(Lane { number, ..Lane::default() });
+    (LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1 }, LaneReader { lane, ring: reader })
+}
+
+/// What a publish asks for beyond "take this".
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ask {
+    /// Hand a refused event back instead of dropping it under a number.
+    pub(crate) give_back: bool,
+    /// Who waits for durability.
+    pub(crate) confirm: Option<Arc<Confirm>>,
+    /// How many handlers deep the publisher stands; 0 outside of handlers.
+    pub(crate) depth: u8,
+}
+
+/// What became of a publish.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Accepted(EventId),
+    /// Refused under a number that is now a hole.
+    Dropped(EventId, LossReason),
+    /// Refused without a number.
+    Returned(LossReason),
+    Rejected(EventError),
+    /// No room now; the caller may wait and come again. Nothing was counted.
+    Full,
+}
+
+impl LaneWriter {
+    /// Offers an event once. With `last`, no room is answered with a drop (or the event back), else with
+    /// [`Verdict::Full`].
+    #[inline]
+    pub(crate) fn publish(&mut self, engine: &Engine, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+        // `close` waits until nobody is inside; see `ring::barrier`.
+        self.lane.inside.store(true, Ordering::Relaxed);
+        barrier::light();
+        let verdict = self.publish_inside(engine, draft, ask, last);
+        self.lane.inside.store(false, Ordering::Release);
+        verdict
+    }
+
+    #[inline]
+    fn publish_inside(&mut self, engine: &Engine, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+        if engine.is_closed() {
+            return self.refuse(engine, ask, LossReason::Closed);
+        }
+        if ask.depth > super::LOOP_DEPTH_MAX {
+            return self.refuse(engine, ask, LossReason::LoopLimit);
+        }
+        let bytes = match check(draft) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                bump(&self.lane.rejected, Ordering::Relaxed);
+                return Verdict::Rejected(error);
+            }
+        };
+        let (ticks, tsc) = engine.ticks();
+        let stamp = Stamp {
+            ticks,
+            tsc,
+            seq: self.next_seq,
+            depth: ask.depth,
+            confirm: ask.confirm.is_some(),
+            trace: if draft.trace.is_some() { None } else { crate::trace::current() },
+            time: engine.injected_time(),
+        };
+        let limit = self.limit(draft.family());
+        let inline = record::inline_len(draft).filter(|len| *len <= self.ring.payload_max());
+        let written = match inline {
+            Some(len) => self.write_inline(draft, &stamp, ask, len, limit),
+            None => self.write_side(engine, draft, &stamp, ask, bytes, limit),
+        };
+        if !written {
+            return if last { self.refuse(engine, ask, LossReason::QueueFull) } else { Verdict::Full };
+        }
+        let id = EventId::new(engine.instance(), self.lane.number, self.next_seq);
+        self.next_seq += 1;
+        Verdict::Accepted(id)
+    }
+
+    /// Bytes of the ring that events of a family may fill: performance leaves a quarter to the others, and only
+    /// security events get the last twentieth.
+    #[inline]
+    fn limit(&self, family: Family) -> u64 {
+        let capacity = self.ring.capacity();
+        match family {
+            Family::Security => capacity,
+            Family::Performance => capacity / 4 * 3,
+            _ => capacity / 20 * 19,
+        }
+    }
+
+    #[inline]
+    fn write_inline(
+        &mut self,
+        draft: &Draft<'_>,
+        stamp: &Stamp,
+        ask: &Ask,
+        len: usize,
+        limit: u64,
+    ) -> bool {
+        let Some(room) = self.ring.reserve(len, limit) else { return false };
+        let used = record::encode(draft, stamp, room);
+        if ask.confirm.is_some() {
+            self.push_side(Side { confirm: ask.confirm.clone(), ..Side::default() });
+        }
+        self.commit(used);
+        true
+    }
+
+    fn write_side(
+        &mut self,
+        engine: &Engine,
+        draft: &Draft<'_>,
+        stamp: &Stamp,
+        ask: &Ask,
+        bytes: usize,
+        limit: u64,
+    ) -> bool {
+        if self.lane.side_bytes.load(Ordering::Relaxed) + bytes > SIDE_BYTES_MAX {
+            return false;
+        }
+        let Some(room) = self.ring.reserve(record::SIDE_LEN, limit) else { return false };
+        record::encode_side(draft, stamp, room);
+        let id = EventId::new(engine.instance(), self.lane.number, stamp.seq);
+        // A draft without a time gets the system's here: beside copying a large event that costs nothing.
+        let time = stamp.time.unwrap_or_else(Timestamp::now);
+        let mut event = draft.clone().into_event(id, time).expect("checked by the caller");
+        event.trace = event.trace.or(stamp.trace);
+        self.push_side(Side { event: Some(Box::new(event)), confirm: ask.confirm.clone(), bytes });
+        self.commit(record::SIDE_LEN);
+        true
+    }
+
+    fn push_side(&self, side: Side) {
+        self.lane.side_bytes.fetch_add(side.bytes, Ordering::Relaxed);
+        self.lane.side.lock().unwrap_or_else(PoisonError::into_inner).push_back(side);
+    }
+
+    /// Counts before it commits, so that no snapshot sees an event handled that was not yet accepted.
+    #[inline]
+    fn commit(&mut self, len: usize) {
+        bump(&self.lane.accepted, Ordering::Relaxed);
+        self.ring.commit(len);
+    }
+
+    #[cold]
+    fn refuse(&mut self, engine: &Engine, ask: &Ask, reason: LossReason) -> Verdict {
+        if ask.give_back {
+            bump(&self.lane.returned, Ordering::Relaxed);
+            return Verdict::Returned(reason);
+        }
+        let id = EventId::new(engine.instance(), self.lane.number, self.next_seq);
+        self.next_seq += 1;
+        bump(&self.lane.dropped[reason as usize], Ordering::Relaxed);
+        Verdict::Dropped(id, reason)
+    }
+
+    /// Whether the ring is more than half full, as far as this thread knows.
+    #[inline]
+    pub(crate) fn is_half_full(&mut self) -> bool {
+        let half = self.ring.capacity() / 2;
+        self.ring.used_at_most() > half && self.ring.used() > half
+    }
+}
