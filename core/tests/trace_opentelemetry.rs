@@ -49,8 +49,8 @@ fn a_span_that_is_not_valid_counts_as_absent() {
 fn a_remote_parent_is_the_trace_until_there_is_a_span() {
     let parent = TraceContext::new_root();
     let remote = SpanContext::new(
-        parent.trace_id.to_bytes().into(),
-        parent.span_id.to_bytes().into(),
+        opentelemetry::TraceId::from_bytes(parent.trace_id.to_bytes()),
+        opentelemetry::SpanId::from_bytes(parent.span_id.to_bytes()),
         opentelemetry::TraceFlags::new(parent.flags()),
         true,
         TraceState::NONE,
