@@ -1,1 +1,10 @@
-//! To come.
+//! The built-in handlers of veribus: a hash-chained audit log, metrics, alerts.
+//!
+//! Applications use the crate `veribus`, which re-exports all of this. How to write a handler of your own, and
+//! what these do: `docs/handlers.md`.
+
+#[cfg(feature = "audit")]
+pub mod audit;
+
+#[cfg(feature = "audit")]
+pub use audit::{AuditBuilder, AuditError, AuditLogger, SyncPolicy};

@@ -1,0 +1,78 @@
+//! The fixed fields that every line begins with, and nothing between them but what is stated here.
+//!
+//! `{"v":1,"log":"<16 hex>","i":<index>,"t":"<RFC 3339, 9 digits, Z>","m":"<8 hex>.<ns>","p":"<64 hex>",` and then
+//! `"ev":{…}}` for an event or `"kind":"<name>",…}` for a line about the log itself.
+
+use super::digest::{Digest, LogId};
+
+/// The longest line that is written or read: an event is at most 1 MiB, and no byte of it takes more than six.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// A line's envelope, and what it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) log: LogId,
+    pub(crate) index: u64,
+    pub(crate) time: &'a str,
+    pub(crate) previous: Digest,
+    /// `None` for an event.
+    pub(crate) kind: Option<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads the fixed fields; answers in words what is wrong with them. Whether the rest is JSON is not looked
+    /// at: the hash holds it.
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Envelope<'a>, &'static str> {
+        let mut rest = line;
+        expect(&mut rest, b"{\"v\":1,\"log\":\"").ok_or("it does not begin with `{\"v\":1,\"log\":\"`")?;
+        let log =
+            take(&mut rest, 16).and_then(LogId::from_hex).ok_or("`log` is not 16 hexadecimal digits")?;
+        expect(&mut rest, b"\",\"i\":").ok_or("`i` is missing")?;
+        let index = number(&mut rest).ok_or("`i` is not a number")?;
+        expect(&mut rest, b",\"t\":\"").ok_or("`t` is missing")?;
+        let time = take(&mut rest, 30).and_then(ascii).ok_or("`t` is not a time of 30 characters")?;
+        expect(&mut rest, b"\",\"m\":\"").ok_or("`m` is missing")?;
+        take(&mut rest, 8).and_then(ascii).ok_or("`m` has no run of 8 digits")?;
+        expect(&mut rest, b".").ok_or("`m` has no run of 8 digits")?;
+        number(&mut rest).ok_or("`m` has no nanoseconds")?;
+        expect(&mut rest, b"\",\"p\":\"").ok_or("`p` is missing")?;
+        let previous =
+            take(&mut rest, 64).and_then(Digest::from_hex).ok_or("`p` is not 64 hexadecimal digits")?;
+        let kind = if expect(&mut rest, b"\",\"ev\":{").is_some() {
+            None
+        } else {
+            expect(&mut rest, b"\",\"kind\":\"").ok_or("neither `ev` nor `kind` follows `p`")?;
+            let end = rest.iter().position(|b| *b == b'"').ok_or("`kind` does not end")?;
+            Some(take(&mut rest, end).and_then(ascii).ok_or("`kind` is not ASCII")?)
+        };
+        if line.last() != Some(&b'}') {
+            return Err("it does not end with `}`");
+        }
+        Ok(Envelope { log, index, time, previous, kind })
+    }
+}
+
+fn expect(rest: &mut &[u8], literal: &[u8]) -> Option<()> {
+    *rest = rest.strip_prefix(literal)?;
+    Some(())
+}
+
+fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(bytes)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn ascii(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii())
+}
+
+/// A decimal number without leading zeroes, up to 2⁶⁴ − 1.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    let end = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
+    let digits = ascii(take(rest, end)?)?;
+    if digits.len() > 1 && digits.starts_with('0') {
+        return None;
+    }
+    digits.parse().ok()
+}
