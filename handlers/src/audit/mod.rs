@@ -14,6 +14,8 @@ mod child;
 mod digest;
 mod envelope;
 mod error;
+#[cfg(test)]
+mod faults;
 mod head;
 mod lock;
 mod logger;
