@@ -1,1 +1,33 @@
-//! To come.
+//! Know that every security check in your services happened, and prove it.
+//!
+//! An embeddable event bus for verifications: logins, signature and key checks, permission decisions, policy changes.
+//!
+//! ```
+//! use veribus::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! # let token = "42";
+//! # fn decode(token: &str) -> Result<u32, std::num::ParseIntError> { token.parse() }
+//! let event_bus = VerificationEventBus::new(1000);
+//! event_bus.register_handler(Box::new(AuditLogger::new("audit.log")?));
+//!
+//! let claims = event_bus.verify("jwt.signature").actor("alice").run(|| decode(&token))?;
+//! event_bus.publish(VerificationEvent::authorization("order.write").failure().actor("alice").target("orders/17"));
+//!
+//! let report = event_bus.close(std::time::Duration::from_secs(1));
+//! assert_eq!(report.delivered, 2);
+//! # assert_eq!(claims, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`publish`](VerificationEventBus::publish) never blocks and never fails; each handler works on a thread of its own and
+//! can neither slow nor break the application; and [`health`](VerificationEventBus::health) balances the books, so that no
+//! event is lost without a counted reason.
+
+#[doc(inline)]
+pub use veribus_core::*;
+#[doc(inline)]
+pub use veribus_handlers::*;

@@ -56,7 +56,7 @@ impl BusBuilder {
         self
     }
 
-    /// Events that may wait for one handler; at least 64, default 8,192.
+    /// Events that may wait for one handler, beside one batch of at most 512; at least 64, default 8,192.
     pub fn handler_queue(mut self, events: usize) -> Self {
         self.handler_queue_events = events;
         self

@@ -13,7 +13,9 @@ use crate::ring::barrier;
 impl Engine {
     /// Closes once; later and concurrent callers get the same report, or, out of time, what is known so far.
     pub(crate) fn close(self: &Arc<Self>, deadline: Duration) -> CloseReport {
-        let until = Instant::now().checked_add(deadline).unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
+        let until = Instant::now()
+            .checked_add(deadline)
+            .unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
         if self.is_handler_thread() {
             let engine = self.clone();
             // Without a thread to spare the bus is closed to publishers all the same.
@@ -27,7 +29,8 @@ impl Engine {
         if closing.begun {
             while closing.report.is_none() && Instant::now() < until {
                 let left = until.saturating_duration_since(Instant::now());
-                closing = self.close_done.wait_timeout(closing, left).unwrap_or_else(PoisonError::into_inner).0;
+                closing =
+                    self.close_done.wait_timeout(closing, left).unwrap_or_else(PoisonError::into_inner).0;
             }
             return closing.report.clone().unwrap_or_else(|| self.report(self.unfinished()));
         }

@@ -64,15 +64,20 @@ impl Queue {
     }
 
     /// Adds what there is room for, waiting for room at most `patience`; answers how many events had none.
-    /// Waiters travel with the events; with none of the events they are failed by the caller.
+    ///
+    /// An empty queue takes a whole batch whatever its capacity, so it holds at most one batch more than that. Those
+    /// who wait for a batch that did not fit whole are told so.
     pub(crate) fn push(&self, mut delivery: Delivery, patience: Duration) -> usize {
         let mut state = self.lock();
         let wanted = delivery.events.len();
         if wanted > 0 && state.events + wanted > self.capacity && !patience.is_zero() {
             state = self.wait_for_room(state, wanted, patience);
         }
-        let room = if state.closed { 0 } else { self.capacity.saturating_sub(state.events) };
-        let taken = wanted.min(room);
+        let taken = match &*state {
+            State { closed: true, .. } => 0,
+            State { events: 0, .. } => wanted,
+            State { events, .. } => wanted.min(self.capacity.saturating_sub(*events)),
+        };
         if taken < wanted {
             delivery.events = Arc::new(delivery.events[..taken].to_vec());
             for confirm in delivery.confirms.drain(..) {

@@ -251,7 +251,13 @@ fn lock_commands(engine: &Engine) -> Vec<Command> {
 
 struct Redactor;
 impl Redactor {
-    fn standard() -> Self { Redactor }
-    fn none() -> Self { Redactor }
-    fn redact(&self, _: &mut VerificationEvent) -> u64 { 0 }
+    fn standard() -> Self {
+        Redactor
+    }
+    fn none() -> Self {
+        Redactor
+    }
+    fn redact(&self, _: &mut VerificationEvent) -> u64 {
+        0
+    }
 }

@@ -175,7 +175,11 @@ impl Engine {
 
     /// What callers asked for since the last look.
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        if self.pending.swap(false, Ordering::AcqRel) { std::mem::take(&mut *lock(&self.commands)) } else { Vec::new() }
+        if self.pending.swap(false, Ordering::AcqRel) {
+            std::mem::take(&mut *lock(&self.commands))
+        } else {
+            Vec::new()
+        }
     }
 
     /// The rings opened since the last look.

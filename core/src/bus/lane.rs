@@ -189,14 +189,7 @@ impl LaneWriter {
     }
 
     #[inline]
-    fn write_inline(
-        &mut self,
-        draft: &Draft<'_>,
-        stamp: &Stamp,
-        ask: &Ask,
-        len: usize,
-        limit: u64,
-    ) -> bool {
+    fn write_inline(&mut self, draft: &Draft<'_>, stamp: &Stamp, ask: &Ask, len: usize, limit: u64) -> bool {
         let Some(room) = self.ring.reserve(len, limit) else { return false };
         let used = record::encode(draft, stamp, room);
         if ask.confirm.is_some() {

@@ -10,6 +10,8 @@ mod confirm;
 mod delivery;
 mod dispatcher;
 mod engine;
+#[cfg(all(test, unix))]
+mod fork_tests;
 mod health;
 mod lane;
 mod receipt;
@@ -21,7 +23,7 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use builder::{BusBuilder, WhenFull};
 pub use health::{BusHealth, CloseReport, HandlerHealth, HandlerState};
@@ -120,8 +122,12 @@ impl VerificationEventBus {
         let engine = self.0.engine();
         let id = HandlerId(engine.handler_ids.fetch_add(1, Ordering::Relaxed) as u64);
         let name = engine.free_name(handler.name());
-        let registration =
-            Registration { id, name: name.clone(), factory: handler.for_child(), removed: AtomicBool::new(false) };
+        let registration = Registration {
+            id,
+            name: name.clone(),
+            factory: handler.for_child(),
+            removed: AtomicBool::new(false),
+        };
         self.0.remember(&engine, registration);
         engine.attach(id, name, handler);
         id
@@ -156,9 +162,7 @@ impl VerificationEventBus {
         let ask = Ask { depth: depth_here(), give_back: true, confirm: None };
         match self.0.publish(event.as_ref(), &ask) {
             Receipt::Accepted(id) => Ok(id),
-            Receipt::Dropped { reason, .. } => {
-                Err(Returned { event, reason: ReturnReason::Refused(reason) })
-            }
+            Receipt::Dropped { reason, .. } => Err(Returned { event, reason: ReturnReason::Refused(reason) }),
             Receipt::Rejected(error) => Err(Returned { event, reason: ReturnReason::Invalid(error) }),
         }
     }
@@ -177,7 +181,8 @@ impl VerificationEventBus {
     ) -> Result<EventId, ConfirmError> {
         let draft = event.as_ref();
         let engine = self.0.engine();
-        let wanted = |slot: &Arc<Slot>| slot.durable && slot.interest.matches(draft.family(), draft.severity());
+        let wanted =
+            |slot: &Arc<Slot>| slot.durable && slot.interest.matches(draft.family(), draft.severity());
         if !lock(&engine.slots).iter().any(wanted) {
             return Err(ConfirmError::NoDurableHandler);
         }
@@ -241,7 +246,9 @@ impl VerificationEventBus {
 
 impl fmt::Debug for VerificationEventBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerificationEventBus").field("source", &self.0.settings.source).finish_non_exhaustive()
+        f.debug_struct("VerificationEventBus")
+            .field("source", &self.0.settings.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -315,7 +322,14 @@ impl Engine {
     fn attach(self: &Arc<Self>, id: HandlerId, name: String, handler: Box<dyn EventHandler>) {
         let queue_events = self.settings.handler_queue_events;
         let new = |missing| {
-            Arc::new(Slot::new(id, name.clone(), handler.interest(), handler.durable(), queue_events, missing))
+            Arc::new(Slot::new(
+                id,
+                name.clone(),
+                handler.interest(),
+                handler.durable(),
+                queue_events,
+                missing,
+            ))
         };
         let mut slot = new(None);
         let closed = self.is_closed();
@@ -326,15 +340,19 @@ impl Engine {
             slot.stop_without_worker();
         }
         lock(&self.slots).push(slot.clone());
-        if closed {
-            return;
+        if !closed {
+            self.hand_to_dispatcher(slot);
         }
+    }
+
+    /// Waits until the dispatcher has passed on what came before; a handler that registers another does not wait, the
+    /// dispatcher might be waiting for it.
+    fn hand_to_dispatcher(self: &Arc<Self>, slot: Arc<Slot>) {
         let attached = Arc::new(Confirm::default());
         attached.expect(1);
         self.command(Command::Attach(slot, attached.clone()));
         if !self.is_handler_thread() {
-            let begun = Instant::now();
-            attached.wait(ATTACH_DEADLINE.saturating_sub(begun.elapsed()));
+            attached.wait(ATTACH_DEADLINE);
         }
     }
 
@@ -347,11 +365,12 @@ impl Engine {
         }
         let missing = Some(LossReason::NoHandlerAfterFork);
         let interest = crate::handler::Interest::all();
-        let slot = Arc::new(Slot::new(registration.id, registration.name.clone(), interest, false, 0, missing));
+        let slot =
+            Arc::new(Slot::new(registration.id, registration.name.clone(), interest, false, 0, missing));
         if let Some(Err(error)) = made {
             slot.count_failure(false, error.to_string());
         }
         lock(&self.slots).push(slot.clone());
-        self.command(Command::Attach(slot, Arc::new(Confirm::default())));
+        self.hand_to_dispatcher(slot);
     }
 }

@@ -316,7 +316,14 @@ pub(crate) fn head(record: &[u8]) -> Head {
     let [depth] = input.array();
     let bits = u32::from_ne_bytes(input.array());
     let (ticks, seq) = (input.u64(), input.u64());
-    Head { ticks, seq, depth, confirm: bits & has::CONFIRM != 0, side: bits & has::SIDE != 0, tsc: bits & has::TSC != 0 }
+    Head {
+        ticks,
+        seq,
+        depth,
+        confirm: bits & has::CONFIRM != 0,
+        side: bits & has::SIDE != 0,
+        tsc: bits & has::TSC != 0,
+    }
 }
 
 /// The owned event of an inline record; `received` is its time where the caller gave none.
@@ -344,8 +351,7 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
     };
     let port = (bits & has::PORT != 0).then(|| input.u16());
     let measured = (bits & has::MEASURED != 0).then(|| f64::from_bits(input.u64()));
-    let numbers =
-        [has::NUMBER_0, has::NUMBER_1].map(|bit| (bits & bit != 0).then(|| input.u64()));
+    let numbers = [has::NUMBER_0, has::NUMBER_1].map(|bit| (bits & bit != 0).then(|| input.u64()));
     let mut texts: [Option<Text>; Slot::COUNT] =
         lengths.map(|length| (length != ABSENT).then(|| Text::from(input.text(length.into()))));
     let mut values = Attributes::with_capacity(attributes.into());
@@ -404,18 +410,51 @@ mod tests {
         let nested = Value::from(u64::MAX);
         let trace = TraceContext::new_root();
         let drafts: [Draft<'_>; 5] = [
-            event::authentication("login").failure().actor("alice").method("password").credential("k1")
-                .reason("").source_ip("2001:db8::1".parse().expect("ip")).source_port(22).into(),
-            event::authorization("check").success().permission("read").policy("p").target("o/1")
-                .target_kind("order").source_ip("192.0.2.1".parse().expect("ip")).trace(trace).into(),
-            event::configuration("change").setting("s").old_value("a").new_value("b").source_host("h")
-                .time(Timestamp::from_seconds(-5)).into(),
-            event::performance("t").measured(-0.0, "s").count(3).errors(u64::MAX)
-                .duration(Duration::from_nanos(12)).into(),
-            event::security("s").technique("T1110").rule("r").score(100).severity(Severity::Fatal)
-                .attribute("a", true).attribute("b", false).attribute("c", i64::MIN).attribute("d", &nested)
-                .attribute("e", 0.5).attribute("f", "ü").attribute("g", &b"\xff"[..])
-                .attribute("h", IpAddr::from([1, 2, 3, 4])).into(),
+            event::authentication("login")
+                .failure()
+                .actor("alice")
+                .method("password")
+                .credential("k1")
+                .reason("")
+                .source_ip("2001:db8::1".parse().expect("ip"))
+                .source_port(22)
+                .into(),
+            event::authorization("check")
+                .success()
+                .permission("read")
+                .policy("p")
+                .target("o/1")
+                .target_kind("order")
+                .source_ip("192.0.2.1".parse().expect("ip"))
+                .trace(trace)
+                .into(),
+            event::configuration("change")
+                .setting("s")
+                .old_value("a")
+                .new_value("b")
+                .source_host("h")
+                .time(Timestamp::from_seconds(-5))
+                .into(),
+            event::performance("t")
+                .measured(-0.0, "s")
+                .count(3)
+                .errors(u64::MAX)
+                .duration(Duration::from_nanos(12))
+                .into(),
+            event::security("s")
+                .technique("T1110")
+                .rule("r")
+                .score(100)
+                .severity(Severity::Fatal)
+                .attribute("a", true)
+                .attribute("b", false)
+                .attribute("c", i64::MIN)
+                .attribute("d", &nested)
+                .attribute("e", 0.5)
+                .attribute("f", "ü")
+                .attribute("g", &b"\xff"[..])
+                .attribute("h", IpAddr::from([1, 2, 3, 4]))
+                .into(),
         ];
         for draft in drafts {
             let (decoded, expected) = round_trip(&draft);

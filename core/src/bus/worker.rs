@@ -169,7 +169,8 @@ impl Worker {
         self.dirty_since.get_or_insert(begun);
         let handler = &mut self.handler;
         let engine = &self.engine;
-        let result = catch_unwind(AssertUnwindSafe(|| engine.inside_handler(depth, || handler.handle(events))));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| engine.inside_handler(depth, || handler.handle(events))));
         self.slot.count_busy(begun.elapsed().as_nanos() as u64);
         match result {
             Ok(Ok(())) => Answer::Handled,
@@ -266,5 +267,6 @@ fn describe(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".into())
+    said.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".into())
 }
