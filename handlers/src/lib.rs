@@ -5,6 +5,10 @@
 
 #[cfg(feature = "audit")]
 pub mod audit;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 #[cfg(feature = "audit")]
 pub use audit::{AuditBuilder, AuditError, AuditLogger, SyncPolicy};
+#[cfg(feature = "metrics")]
+pub use metrics::{MetricsCollector, MetricsHandle};

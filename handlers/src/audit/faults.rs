@@ -103,7 +103,8 @@ impl Storage for BrokenDisk {
 }
 
 fn logins(from: u64, count: u64) -> Vec<Arc<VerificationEvent>> {
-    let login = |n| event::authentication("login").failure().actor("alice").into_event(id(n), Timestamp::default());
+    let login =
+        |n| event::authentication("login").failure().actor("alice").into_event(id(n), Timestamp::default());
     (from..from + count).map(|n| Arc::new(login(n).expect("valid"))).collect()
 }
 
@@ -198,7 +199,10 @@ fn after_a_failed_sync_a_new_segment_says_which_lines_are_in_doubt() {
     let status = rig.logger.status();
     assert_eq!((status.incidents, status.rotations), (1, 1));
     let text = std::fs::read_to_string(rig.logger.path()).expect("UTF-8");
-    assert!(text.lines().next().expect("a line").contains("\"cause\":\"sync_failed\",\"unsynced_from\":3"), "{text}");
+    assert!(
+        text.lines().next().expect("a line").contains("\"cause\":\"sync_failed\",\"unsynced_from\":3"),
+        "{text}"
+    );
     assert_eq!(rig.sequence(), [1, 2, 3, 4, 5, 6]);
 }
 
