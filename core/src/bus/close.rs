@@ -12,12 +12,12 @@ use crate::ring::barrier;
 
 impl Engine {
     /// Closes once; later and concurrent callers get the same report, or, out of time, what is known so far.
-    pub(crate) fn close(self: &Arc<Self>, deadline: Duration) -> CloseReport {
+    pub(crate) fn close(&self, deadline: Duration) -> CloseReport {
         let until = Instant::now()
             .checked_add(deadline)
             .unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400));
         if self.is_handler_thread() {
-            let engine = self.clone();
+            let engine = self.share();
             // Without a thread to spare the bus is closed to publishers all the same.
             let spawned = std::thread::Builder::new().spawn(move || drop(engine.close(deadline)));
             if spawned.is_err() {
@@ -42,7 +42,7 @@ impl Engine {
         report
     }
 
-    fn close_now(self: &Arc<Self>, until: Instant) -> CloseReport {
+    fn close_now(&self, until: Instant) -> CloseReport {
         let left = || until.saturating_duration_since(Instant::now());
         self.set_closed();
         barrier::heavy();

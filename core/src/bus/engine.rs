@@ -52,6 +52,8 @@ pub(crate) struct Closing {
 
 /// One generation of a bus.
 pub(crate) struct Engine {
+    /// Itself, for the threads it starts; publishing needs no count of its own.
+    me: Weak<Engine>,
     id: u64,
     pub(crate) generation: u32,
     instance: InstanceId,
@@ -81,11 +83,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Engine {
-    pub(crate) fn new(settings: Arc<BusBuilder>) -> Self {
+    pub(crate) fn new(settings: Arc<BusBuilder>) -> Arc<Self> {
         static IDS: AtomicU64 = AtomicU64::new(1);
         fork::install();
         barrier::prepare();
-        Engine {
+        Arc::new_cyclic(|me| Engine {
+            me: me.clone(),
             id: IDS.fetch_add(1, Ordering::Relaxed),
             generation: fork::generation(),
             instance: InstanceId::random(),
@@ -107,7 +110,12 @@ impl Engine {
             close_done: Condvar::new(),
             handler_ids: AtomicUsize::new(1),
             registering: Mutex::new(()),
-        }
+        })
+    }
+
+    /// This engine, kept alive.
+    pub(crate) fn share(&self) -> Arc<Engine> {
+        self.me.upgrade().expect("whoever calls has it")
     }
 
     #[inline]
@@ -166,7 +174,7 @@ impl Engine {
     }
 
     /// Gives the dispatcher something to do; starts it if need be.
-    pub(crate) fn command(self: &Arc<Self>, command: Command) {
+    pub(crate) fn command(&self, command: Command) {
         lock(&self.commands).push(command);
         self.pending.store(true, Ordering::Release);
         self.start_dispatcher();
@@ -189,12 +197,12 @@ impl Engine {
 
     /// Whether the dispatcher runs; tries to start it if not. A process without threads to spare keeps its events
     /// in the rings and tries again with the next lane or command.
-    pub(crate) fn start_dispatcher(self: &Arc<Self>) -> bool {
+    pub(crate) fn start_dispatcher(&self) -> bool {
         let _one_at_a_time = lock(&self.starting);
         if self.dispatcher.get().is_some() {
             return true;
         }
-        let Ok(thread) = dispatcher::start(self.clone()) else { return false };
+        let Ok(thread) = dispatcher::start(self.share()) else { return false };
         self.dispatcher.get_or_init(|| thread);
         true
     }
@@ -204,7 +212,7 @@ impl Engine {
     }
 
     /// A lane for the calling thread, or `None` above `lanes_max`: then it shares one.
-    fn open_lane(self: &Arc<Self>) -> Option<LaneWriter> {
+    fn open_lane(&self) -> Option<LaneWriter> {
         self.start_dispatcher();
         let mut lanes = lock(&self.lanes);
         if let Some(writer) = lanes.free.pop() {
@@ -236,7 +244,7 @@ impl Engine {
 
     /// Offers an event through the calling thread's lane; waits for room where the settings say so.
     #[inline]
-    pub(crate) fn publish(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask) -> Verdict {
+    pub(crate) fn publish(&self, draft: &Draft<'_>, ask: &Ask) -> Verdict {
         let patience = match self.settings.when_full {
             WhenFull::Block { timeout } if ask.depth == 0 && !ask.give_back => Some(timeout),
             _ => None,
@@ -249,7 +257,7 @@ impl Engine {
     }
 
     #[cold]
-    fn offer_until(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, patience: Duration) -> Verdict {
+    fn offer_until(&self, draft: &Draft<'_>, ask: &Ask, patience: Duration) -> Verdict {
         let start = std::time::Instant::now();
         let mut pause = Duration::from_micros(20);
         loop {
@@ -265,7 +273,7 @@ impl Engine {
     }
 
     #[inline]
-    fn offer(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+    fn offer(&self, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         let own = LANES.try_with(|cell| {
             let mut lanes = cell.try_borrow_mut().ok()?;
             let writer = lanes.writer(self)?;
@@ -289,7 +297,7 @@ impl Engine {
     }
 
     #[cold]
-    fn offer_shared(self: &Arc<Self>, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
+    fn offer_shared(&self, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         let mut shared = lock(&self.shared);
         let writer = shared.get_or_insert_with(|| {
             self.start_dispatcher();
@@ -337,7 +345,7 @@ struct ThreadLane {
 
 impl ThreadLanes {
     #[inline]
-    fn writer(&mut self, engine: &Arc<Engine>) -> Option<&mut LaneWriter> {
+    fn writer(&mut self, engine: &Engine) -> Option<&mut LaneWriter> {
         let at = match self.0.iter().position(|lane| lane.engine_id == engine.id) {
             Some(at) => at,
             None => self.open(engine),
@@ -346,11 +354,11 @@ impl ThreadLanes {
     }
 
     #[cold]
-    fn open(&mut self, engine: &Arc<Engine>) -> usize {
+    fn open(&mut self, engine: &Engine) -> usize {
         self.0.retain(|lane| lane.engine.strong_count() > 0);
         self.0.push(ThreadLane {
             engine_id: engine.id,
-            engine: Arc::downgrade(engine),
+            engine: engine.me.clone(),
             generation: engine.generation,
             writer: engine.open_lane(),
         });

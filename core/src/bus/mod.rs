@@ -105,7 +105,7 @@ impl VerificationEventBus {
 
     pub(crate) fn from_builder(settings: BusBuilder) -> Self {
         let settings = Arc::new(settings);
-        let engine = Arc::new(Engine::new(settings.clone()));
+        let engine = Engine::new(settings.clone());
         VerificationEventBus(Arc::new(Shared {
             rebuilding: AtomicU32::new(engine.generation),
             engine: ForkCell::new(engine),
@@ -128,7 +128,7 @@ impl VerificationEventBus {
             factory: handler.for_child(),
             removed: AtomicBool::new(false),
         };
-        self.0.remember(&engine, registration);
+        self.0.remember(engine, registration);
         engine.attach(id, name, handler);
         id
     }
@@ -266,17 +266,17 @@ impl Shared {
 
     /// The engine of this process: after a fork the child makes its own.
     #[inline]
-    fn engine(&self) -> Arc<Engine> {
-        let engine = self.engine.share();
+    fn engine(&self) -> &Engine {
+        let engine = self.engine.get();
         if engine.generation == fork::generation() { engine } else { self.after_fork() }
     }
 
     #[cold]
-    fn after_fork(&self) -> Arc<Engine> {
+    fn after_fork(&self) -> &Engine {
         let (now, old) = (fork::generation(), self.engine.get().generation);
         let first = self.rebuilding.compare_exchange(old, now, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
-            let engine = Arc::new(Engine::new(self.settings.clone()));
+            let engine = Engine::new(self.settings.clone());
             for registration in self.registrations.get().iter() {
                 if !registration.removed.load(Ordering::Relaxed) {
                     engine.attach_in_child(registration);
@@ -287,7 +287,7 @@ impl Shared {
         while self.engine.get().generation != now {
             std::thread::yield_now();
         }
-        self.engine.share()
+        self.engine.get()
     }
 
     fn remember(&self, engine: &Engine, registration: Registration) {
@@ -301,11 +301,11 @@ impl Shared {
 /// A bus dropped without `close` drains briefly; in a forked child the parent's bus is left alone.
 impl Drop for Shared {
     fn drop(&mut self) {
-        let engine = self.engine.share();
+        let engine = self.engine.get();
         if engine.generation == fork::generation() {
             engine.close(DROP_DEADLINE);
         } else {
-            std::mem::forget(engine);
+            self.engine.leak();
         }
     }
 }
@@ -319,7 +319,7 @@ impl Engine {
     }
 
     /// Starts a handler's worker and has the dispatcher give it what comes from now on.
-    fn attach(self: &Arc<Self>, id: HandlerId, name: String, handler: Box<dyn EventHandler>) {
+    fn attach(&self, id: HandlerId, name: String, handler: Box<dyn EventHandler>) {
         let queue_events = self.settings.handler_queue_events;
         let new = |missing| {
             Arc::new(Slot::new(
@@ -336,7 +336,7 @@ impl Engine {
         if closed {
             slot = new(Some(LossReason::Closed));
             drop(handler);
-        } else if worker::start(self.clone(), slot.clone(), handler).is_err() {
+        } else if worker::start(self.share(), slot.clone(), handler).is_err() {
             slot.stop_without_worker();
         }
         lock(&self.slots).push(slot.clone());
@@ -347,7 +347,7 @@ impl Engine {
 
     /// Waits until the dispatcher has passed on what came before; a handler that registers another does not wait, the
     /// dispatcher might be waiting for it.
-    fn hand_to_dispatcher(self: &Arc<Self>, slot: Arc<Slot>) {
+    fn hand_to_dispatcher(&self, slot: Arc<Slot>) {
         let attached = Arc::new(Confirm::default());
         attached.expect(1);
         self.command(Command::Attach(slot, attached.clone()));
@@ -357,7 +357,7 @@ impl Engine {
     }
 
     /// Makes a registered handler again in a forked child, or a place that counts what it would have been given.
-    fn attach_in_child(self: &Arc<Self>, registration: &Registration) {
+    fn attach_in_child(&self, registration: &Registration) {
         let made = registration.factory.as_ref().map(|make| make());
         if let Some(Ok(handler)) = made {
             self.attach(registration.id, registration.name.clone(), handler);

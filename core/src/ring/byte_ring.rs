@@ -63,7 +63,8 @@ pub(crate) struct Reader {
 /// The memory is zeroed by the system on first touch, so an unused ring costs address space alone.
 pub(crate) fn ring(bytes: usize) -> (Writer, Reader) {
     let capacity = bytes.next_power_of_two().max(4096);
-    let layout = Layout::from_size_align(capacity + capacity / 4, 128).expect("a ring fits the address space");
+    let layout =
+        Layout::from_size_align(capacity + capacity / 4, 128).expect("a ring fits the address space");
     // SAFETY: the layout's size is not zero.
     let base = unsafe { alloc_zeroed(layout) };
     let Some(base) = NonNull::new(base) else { handle_alloc_error(layout) };

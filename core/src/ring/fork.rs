@@ -41,19 +41,10 @@ impl<T> ForkCell<T> {
     /// The value now.
     #[inline]
     pub(crate) fn get(&self) -> &T {
-        // SAFETY: the pointer came from `Arc::into_raw`, and its count is given back only in `drop`, which has
-        // the cell to itself; a replaced value is leaked, so a reference taken before stays good.
+        // SAFETY: the pointer came from `Arc::into_raw`, and its count is given back only in `drop`, which has the
+        // cell to itself, as has `leak`, the last call before it; a replaced value is leaked, so a reference taken
+        // before stays good.
         unsafe { &*self.0.load(Ordering::Acquire) }
-    }
-
-    /// The value now, shared.
-    pub(crate) fn share(&self) -> Arc<T> {
-        let raw = self.0.load(Ordering::Acquire);
-        // SAFETY: as in `get`: the count is at least one while the cell lives.
-        unsafe {
-            Arc::increment_strong_count(raw);
-            Arc::from_raw(raw)
-        }
     }
 
     /// Replaces the value and leaks the old one.
@@ -62,8 +53,18 @@ impl<T> ForkCell<T> {
     }
 }
 
+impl<T> ForkCell<T> {
+    /// Never drops the value: it is the parent's.
+    pub(crate) fn leak(&mut self) {
+        *self.0.get_mut() = std::ptr::null_mut();
+    }
+}
+
 impl<T> Drop for ForkCell<T> {
     fn drop(&mut self) {
+        if self.0.get_mut().is_null() {
+            return;
+        }
         // SAFETY: gives back the count that `new` or `replace_and_leak` put in; nobody else has the cell.
         drop(unsafe { Arc::from_raw(*self.0.get_mut()) });
     }
@@ -105,6 +106,6 @@ pub(crate) mod tests {
         let cell = ForkCell::new(Arc::new(1));
         let old = cell.get();
         cell.replace_and_leak(Arc::new(2));
-        assert_eq!((*old, *cell.get(), *cell.share()), (1, 2, 2));
+        assert_eq!((*old, *cell.get()), (1, 2));
     }
 }

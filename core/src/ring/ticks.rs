@@ -81,7 +81,12 @@ impl Calibration {
     /// Begins to measure; the first rate is known after a millisecond.
     pub(crate) fn new(source: Source) -> Self {
         let start = (source.now(), steady_nanos());
-        Calibration { source, start, last: start, nanos_per_tick: if source == Source::Steady { 1.0 } else { 0.0 } }
+        Calibration {
+            source,
+            start,
+            last: start,
+            nanos_per_tick: if source == Source::Steady { 1.0 } else { 0.0 },
+        }
     }
 
     /// The source in use.
