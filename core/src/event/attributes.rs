@@ -69,6 +69,16 @@ impl Attributes {
     }
 }
 
+/// Names and values in order, owned.
+impl IntoIterator for Attributes {
+    type Item = (Text, Value);
+    type IntoIter = std::vec::IntoIter<(Text, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// Later pairs win over earlier ones of the same name.
 impl<N: Into<Text>, V: Into<Value>> FromIterator<(N, V)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
