@@ -12,6 +12,7 @@ mod field;
 mod memory;
 mod rule;
 mod score;
+mod testing;
 mod view;
 mod words;
 
@@ -22,4 +23,5 @@ pub use enrich::{Context, Enrichment, NoEnrichment};
 pub use memory::{Indicator, IndicatorMemory, Seen};
 pub use rule::{Code, RuleError, RuleInfo, RuleSet};
 pub use score::{Band, Bands, Contribution, Weights};
+pub use testing::{CaseResult, TestReport, Untested, test_rules};
 pub use view::EventView;

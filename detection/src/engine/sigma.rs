@@ -126,14 +126,16 @@ impl SigmaEngine {
         let (clock, groups) = self.windows.at(time, || (0..total).map(|_| Groups::default()).collect());
         let own = &mut groups[index];
         own.expire(clock.as_nanos().saturating_sub(correlation.timespan_nanos), held);
-        let window = match own.windows.to_back(&group) {
-            Some(window) => window,
+        let (window, entries) = match own.windows.to_back(&group) {
+            Some(window) => {
+                let entries = window.len();
+                (window, entries)
+            }
             None => {
                 held.groups += 1;
-                own.windows.entry(group).or_insert_with(|| Window::new(correlation))
+                (own.windows.entry(group).or_insert_with(|| Window::new(correlation)), 0)
             }
         };
-        let entries = window.len();
         let reading = window.take(correlation, entry);
         held.entries = held.entries + window.len() - entries;
         while (held.groups > self.limits.groups_max || held.entries > self.limits.entries_max)
