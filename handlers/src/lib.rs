@@ -3,11 +3,17 @@
 //! Applications use the crate `veribus`, which re-exports all of this. How to write a handler of your own, and
 //! what these do: `docs/handlers.md`.
 
+#[cfg(feature = "alert")]
+pub mod alert;
 #[cfg(feature = "audit")]
 pub mod audit;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(feature = "webhook")]
+pub use alert::WebhookSink;
+#[cfg(feature = "alert")]
+pub use alert::{Alert, AlertHandler, AlertRule, AlertSink, SinkError, StdoutSink};
 #[cfg(feature = "audit")]
 pub use audit::{AuditBuilder, AuditError, AuditLogger, SyncPolicy};
 #[cfg(feature = "metrics")]

@@ -1,0 +1,55 @@
+//! Alerts on standard output, one line each, because somebody chose this sink.
+
+use std::io::{self, Write};
+
+use super::message::Alert;
+use super::sink::{AlertSink, SinkError};
+
+/// Writes each alert as one line: for people unless [`json`](StdoutSink::json) is asked for.
+pub struct StdoutSink {
+    out: Box<dyn Write + Send>,
+    json: bool,
+}
+
+impl StdoutSink {
+    /// To standard output.
+    pub fn new() -> StdoutSink {
+        StdoutSink::to(io::stdout())
+    }
+
+    /// To any writer: standard error, a file, a test's buffer.
+    pub fn to(out: impl Write + Send + 'static) -> StdoutSink {
+        StdoutSink { out: Box::new(out), json: false }
+    }
+
+    /// JSON, one object a line.
+    pub fn json(mut self) -> Self {
+        self.json = true;
+        self
+    }
+}
+
+impl Default for StdoutSink {
+    fn default() -> Self {
+        StdoutSink::new()
+    }
+}
+
+impl AlertSink for StdoutSink {
+    fn name(&self) -> &str {
+        "stdout"
+    }
+
+    fn deliver(&mut self, alert: &Alert) -> Result<(), SinkError> {
+        let mut line = Vec::new();
+        if self.json {
+            alert.to_json(&mut line);
+        } else {
+            line.extend_from_slice(alert.to_string().as_bytes());
+        }
+        line.push(b'\n');
+        let written = self.out.write_all(&line).and_then(|()| self.out.flush());
+        // Part of the line may be out already: saying it again would show it twice.
+        written.map_err(|error| SinkError::Permanent(Box::new(error)))
+    }
+}
