@@ -16,10 +16,10 @@ use super::confirm::Confirm;
 use super::delivery::Delivery;
 use super::engine::{Command, Engine, lock};
 use super::lane::LaneReader;
-use super::record;
 use super::slot::Slot;
 use crate::clock::Clock;
 use crate::event::{EventId, Timestamp, VerificationEvent};
+use crate::ring::record;
 use crate::ring::ticks::{self, Calibration};
 
 /// Most events handed to a handler at once.

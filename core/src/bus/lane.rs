@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::confirm::Confirm;
 use super::engine::Engine;
-use super::record::{self, Stamp};
-use crate::event::check::check;
+use crate::event::check::{check, is_plainly_valid};
+use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
 use crate::loss::{LossReason, Losses};
 use crate::ring::barrier;
 use crate::ring::byte_ring::{Reader, Writer, ring};
+use crate::ring::record::{self, Measured, Stamp};
 
 /// Bytes of owned events that may wait in one lane's side queue.
 const SIDE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -85,6 +86,8 @@ pub(crate) struct LaneWriter {
     lane: Arc<Lane>,
     ring: Writer,
     next_seq: u64,
+    /// Longest record that this ring takes; longer events use the side queue.
+    inline_max: usize,
 }
 
 /// One counter with one writer: a plain load and store.
@@ -97,7 +100,9 @@ fn bump(counter: &AtomicU64, ordering: Ordering) {
 pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
     let (writer, reader) = ring(ring_bytes);
     let lane = Arc::new(Lane { number, ..Lane::default() });
-    (LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1 }, LaneReader { lane, ring: reader })
+    let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
+    let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max };
+    (writer, LaneReader { lane, ring: reader })
 }
 
 /// What a publish asks for beyond "take this".
@@ -145,12 +150,16 @@ impl LaneWriter {
         if ask.depth > super::LOOP_DEPTH_MAX {
             return self.refuse(engine, ask, LossReason::LoopLimit);
         }
-        let bytes = match check(draft) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                bump(&self.lane.rejected, Ordering::Relaxed);
-                return Verdict::Rejected(error);
-            }
+        let measured = Measured::of(draft).filter(|m| m.len() <= self.inline_max && is_plainly_valid(draft));
+        let bytes = match &measured {
+            Some(_) => 0,
+            None => match check(draft) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    bump(&self.lane.rejected, Ordering::Relaxed);
+                    return Verdict::Rejected(error);
+                }
+            },
         };
         let (ticks, tsc) = engine.ticks();
         let stamp = Stamp {
@@ -163,9 +172,8 @@ impl LaneWriter {
             time: engine.injected_time(),
         };
         let limit = self.limit(draft.family());
-        let inline = record::inline_len(draft).filter(|len| *len <= self.ring.payload_max());
-        let written = match inline {
-            Some(len) => self.write_inline(draft, &stamp, ask, len, limit),
+        let written = match &measured {
+            Some(measured) => self.write_inline(measured, &stamp, ask, limit),
             None => self.write_side(engine, draft, &stamp, ask, bytes, limit),
         };
         if !written {
@@ -189,9 +197,9 @@ impl LaneWriter {
     }
 
     #[inline]
-    fn write_inline(&mut self, draft: &Draft<'_>, stamp: &Stamp, ask: &Ask, len: usize, limit: u64) -> bool {
-        let Some(room) = self.ring.reserve(len, limit) else { return false };
-        let used = record::encode(draft, stamp, room);
+    fn write_inline(&mut self, measured: &Measured<'_, '_>, stamp: &Stamp, ask: &Ask, limit: u64) -> bool {
+        let Some(room) = self.ring.reserve(measured.len(), limit) else { return false };
+        let used = record::encode(measured, stamp, room);
         if ask.confirm.is_some() {
             self.push_side(Side { confirm: ask.confirm.clone(), ..Side::default() });
         }

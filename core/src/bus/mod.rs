@@ -15,7 +15,6 @@ mod fork_tests;
 mod health;
 mod lane;
 mod receipt;
-mod record;
 mod slot;
 mod verify;
 mod worker;

@@ -67,6 +67,11 @@ impl Attributes {
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&str, &mut Value)> {
         self.0.iter_mut().map(|(n, v)| (n.as_str(), v))
     }
+
+    /// The pairs, names changeable too: who changes one keeps the names unique.
+    pub(crate) fn pairs_mut(&mut self) -> &mut [(Text, Value)] {
+        &mut self.0
+    }
 }
 
 /// Names and values in order, owned.

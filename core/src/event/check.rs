@@ -37,17 +37,76 @@ pub(crate) fn check(draft: &Draft<'_>) -> Result<usize, EventError> {
     Ok(tally.bytes)
 }
 
+/// Whether an event that fits a record obviously passes [`check`]: the few instructions that most publishes take.
+/// `false` says nothing; then [`check`] decides.
+#[inline]
+pub(crate) fn is_plainly_valid(draft: &Draft<'_>) -> bool {
+    let count = draft.attributes.len() + draft.more.len();
+    let plain_numbers =
+        draft.measured.is_none() && (draft.family != Family::Security || draft.numbers[0].is_none());
+    plain_numbers
+        && count <= ATTRIBUTES_MAX
+        && check_action(draft.action()).is_ok()
+        && are_plainly_valid(draft.attributes)
+        && (draft.more.is_empty() || (draft.attributes.is_empty() && are_plainly_valid(&draft.more)))
+}
+
+#[inline]
+fn are_plainly_valid(attributes: &[(&str, ValueRef<'_>)]) -> bool {
+    for (index, (name, value)) in attributes.iter().enumerate() {
+        let plain_value = match value {
+            ValueRef::F64(n) | ValueRef::Value(Value::F64(n)) => n.is_finite(),
+            _ => true,
+        };
+        if !plain_value || !is_plain_name(name.as_bytes()) {
+            return false;
+        }
+        if attributes[..index].iter().any(|(earlier, _)| earlier == name) {
+            return false;
+        }
+    }
+    true
+}
+
+/// 1 to 64 of printable ASCII, and not beginning like a reserved name.
+#[inline]
+fn is_plain_name(name: &[u8]) -> bool {
+    matches!(name, [first, ..] if !matches!(first, b's' | b't' | b'p' | b'_') || !is_reserved(name))
+        && name.len() <= 64
+        && name.iter().all(|b| (0x20..0x7f).contains(b))
+}
+
+#[inline]
+fn is_reserved(name: &[u8]) -> bool {
+    RESERVED_NAMES.iter().any(|reserved| reserved.as_bytes() == name)
+        || name.starts_with(RESERVED_PREFIX.as_bytes())
+}
+
 /// The name of an event: 1 to 128 of `a-z 0-9 _ - .`, beginning with a letter or digit.
 #[inline]
 pub(crate) fn check_action(action: &str) -> Result<(), EventError> {
     let bytes = action.as_bytes();
     let Some(first) = bytes.first() else { return Err(EventError::TypeEmpty) };
-    let ordinary = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let allowed = bytes.len() <= NAME_BYTES_MAX
-        && ordinary(first)
-        && bytes.iter().all(|b| ordinary(b) || matches!(b, b'_' | b'-' | b'.'));
+        && IN_ACTION[usize::from(*first)] == 2
+        && bytes.iter().all(|b| IN_ACTION[usize::from(*b)] > 0);
     if allowed { Ok(()) } else { Err(EventError::TypeInvalid { value: excerpt(action) }) }
 }
+
+/// For each byte: 2 where an event's name may begin with it, 1 where it may only go on with it, else 0.
+const IN_ACTION: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' => 2,
+            b'_' | b'-' | b'.' => 1,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
 fn check_attributes(draft: &Draft<'_>, tally: &mut Tally) -> Result<(), EventError> {
     let count = draft.attributes.len() + draft.more.len();
@@ -80,7 +139,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), EventError> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.bytes().any(|b| b < 0x20 || b == 0x7f) {
         return Err(EventError::FieldInvalid { field: excerpt(name) });
     }
-    if RESERVED_NAMES.contains(&name) || name.starts_with(RESERVED_PREFIX) {
+    if is_reserved(name.as_bytes()) {
         return Err(EventError::FieldReserved { field: excerpt(name) });
     }
     Ok(())

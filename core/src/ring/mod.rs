@@ -1,10 +1,12 @@
-//! The one reviewed folder of unsafe code: byte ring, tick counter, memory barrier, fork hook.
+//! The one reviewed folder of unsafe code: byte ring, record, tick counter, memory barrier, fork hook.
 //!
-//! Each file offers a safe interface and states above every `unsafe` why it holds. Nothing here knows an event.
+//! Each file offers a safe interface and states above every `unsafe` why it holds.
 
 #![allow(unsafe_code)]
 
 pub(crate) mod barrier;
 pub(crate) mod byte_ring;
+mod copy;
 pub(crate) mod fork;
+pub(crate) mod record;
 pub(crate) mod ticks;

@@ -1,0 +1,62 @@
+//! Copies of a few bytes without a call: most texts of an event are shorter than a cache line.
+
+use std::ptr::copy_nonoverlapping;
+
+/// Copies `bytes` to `to` and answers where the copy ends.
+///
+/// # Safety
+/// `bytes.len()` bytes from `to` on are writable and do not overlap `bytes`.
+#[inline(always)]
+pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
+    let (from, len) = (bytes.as_ptr(), bytes.len());
+    // SAFETY: every access below is inside [from, from + len) and [to, to + len): two pieces that may overlap each
+    // other cover any length between one and two of them.
+    unsafe {
+        match len {
+            0 => {}
+            1..=3 => {
+                *to = *from;
+                *to.add(len / 2) = *from.add(len / 2);
+                *to.add(len - 1) = *from.add(len - 1);
+            }
+            4..=7 => two::<[u8; 4]>(to, from, len - 4),
+            8..=16 => two::<[u8; 8]>(to, from, len - 8),
+            17..=32 => two::<[u8; 16]>(to, from, len - 16),
+            33..=64 => two::<[u8; 32]>(to, from, len - 32),
+            _ => copy_nonoverlapping(from, to, len),
+        }
+        to.add(len)
+    }
+}
+
+/// Copies one `T` at the front and one at `last`.
+///
+/// # Safety
+/// Both pieces are inside what may be read and written.
+#[inline(always)]
+unsafe fn two<T: Copy>(to: *mut u8, from: *const u8, last: usize) {
+    // SAFETY: by the caller; unaligned reads and writes of plain bytes.
+    unsafe {
+        let (head, tail) = (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+        to.cast::<T>().write_unaligned(head);
+        to.add(last).cast::<T>().write_unaligned(tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_is_copied_whole_and_nothing_beside_it() {
+        let source: Vec<u8> = (0..200).collect();
+        for len in 0..200 {
+            let mut target = vec![0xee_u8; 202];
+            // SAFETY: the target has room for 200 bytes behind its first.
+            let end = unsafe { put(target.as_mut_ptr().add(1), &source[..len]) };
+            assert_eq!(end as usize - target.as_ptr() as usize, len + 1);
+            assert_eq!(target[1..=len], source[..len]);
+            assert_eq!((target[0], target[len + 1]), (0xee, 0xee));
+        }
+    }
+}
