@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 
 use super::error::{CodecError, CodecFault};
 use super::json::{JsonReader, JsonWriter};
+use super::msgpack::{MsgpackReader, MsgpackWriter};
 use super::{decode, encode};
 use crate::event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
 use crate::event::{Attributes, InstanceId, Source, VerificationEvent};
@@ -95,6 +96,33 @@ impl Batch {
         }
         decode(JsonReader::new(bounded(input)?))
     }
+
+    /// Appends the canonical MessagePack.
+    ///
+    /// # Errors
+    /// As [`BatchView::encode_msgpack`].
+    pub fn encode_msgpack(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.view().encode_msgpack(out)
+    }
+
+    /// Reads a MessagePack batch of which every event is good.
+    ///
+    /// # Errors
+    /// As [`Batch::decode_msgpack_each`], or that of the first bad event.
+    pub fn decode_msgpack(input: &[u8]) -> Result<Batch, CodecError> {
+        Batch::decode_msgpack_each(input)?.all()
+    }
+
+    /// Reads a MessagePack batch, each event by itself.
+    ///
+    /// # Errors
+    /// [`CodecError`] if the bytes are not such MessagePack as a batch is, or too large (5 MiB, 1,000 events).
+    pub fn decode_msgpack_each(input: &[u8]) -> Result<DecodedBatch, CodecError> {
+        if input.is_empty() {
+            return Err(CodecError::new(CodecFault::BatchEmpty, 0));
+        }
+        decode(MsgpackReader::new(bounded(input)?))
+    }
 }
 
 fn bounded(input: &[u8]) -> Result<&[u8], CodecError> {
@@ -121,6 +149,14 @@ impl<E: Borrow<VerificationEvent>> BatchView<'_, E> {
     /// `BATCH_TOO_MANY` beyond 1,000 events and `BATCH_TOO_LARGE` beyond 5 MiB; `out` is as before then.
     pub fn encode_json(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         self.encode(out, |out| encode::batch(&mut JsonWriter::new(out), self))
+    }
+
+    /// Appends the canonical MessagePack.
+    ///
+    /// # Errors
+    /// As [`BatchView::encode_json`].
+    pub fn encode_msgpack(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.encode(out, |out| encode::batch(&mut MsgpackWriter::new(out), self))
     }
 
     fn encode(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), CodecError> {

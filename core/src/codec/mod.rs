@@ -10,6 +10,7 @@ mod encode;
 mod error;
 mod fields;
 mod json;
+mod msgpack;
 
 pub use batch::{Batch, BatchView, DecodedBatch};
 use decode::Reader as _;
@@ -18,6 +19,11 @@ pub use json::json_string;
 
 use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Value, VerificationEvent};
+
+/// Media type of a JSON batch; `application/json` is taken as the same.
+pub const MEDIA_TYPE_JSON: &str = "application/vnd.veribus.v1+json";
+/// Media type of a MessagePack batch; `application/msgpack` is taken as the same.
+pub const MEDIA_TYPE_MSGPACK: &str = "application/vnd.veribus.v1+msgpack";
 
 /// Longest JSON of a single event: every byte of it may be an escape.
 const EVENT_JSON_BYTES_MAX: usize = 8 * EVENT_BYTES_MAX;

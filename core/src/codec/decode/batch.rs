@@ -30,10 +30,11 @@ pub(in crate::codec) fn batch<'a, R: Reader<'a>>(reader: &mut R) -> Result<Decod
         return Err(shape("a batch is a map with `v`, `source` and `events`"));
     };
     let (mut version, mut source, mut instance, mut runs, mut events) = (false, None, None, Vec::new(), None);
-    let (mut extra, mut seen, mut tally) = (Attributes::new(), Seen::default(), Tally::new());
+    let (mut unknown, mut unknown_of_source) = (Attributes::new(), Attributes::new());
+    let (mut seen, mut tally) = (Seen::default(), Tally::new());
     while let Some(key) = reader.next_key(&mut map)? {
         let Some(field) = BatchField::find(&key) else {
-            value::add(reader, &mut extra, &key, 1, &mut tally)?;
+            value::add(reader, &mut unknown, &key, 1, &mut tally)?;
             continue;
         };
         seen.once(field, reader)?;
@@ -41,20 +42,25 @@ pub(in crate::codec) fn batch<'a, R: Reader<'a>>(reader: &mut R) -> Result<Decod
         match field {
             BatchField::Version => version = check_version(reader).map(|()| true).map_err(named)?,
             BatchField::Source => {
-                source = Some(read_source(reader, &mut extra, &mut tally).map_err(named)?);
+                source = Some(read_source(reader, &mut unknown_of_source, &mut tally).map_err(named)?);
             }
             BatchField::Instance => instance = leaf::instance(reader).map_err(named)?,
             BatchField::Runs => runs = read_runs(reader).map_err(named)?,
             BatchField::Events => events = Some(read_events(reader).map_err(named)?),
         }
     }
-    value::unique::<R>(&extra, begin)?;
+    value::unique::<R>(&unknown, begin)?;
     if !version {
         return Err(shape("`v`, the version, is missing"));
     }
     let source = source.ok_or_else(|| shape("`source` is missing"))?;
     let mut events = events.ok_or_else(|| shape("`events` is missing"))?;
     identify(&mut events, instance, &runs).map_err(|e| e.in_field(BatchField::Runs.word()))?;
+    let mut extra = Attributes::new();
+    if !unknown_of_source.is_empty() {
+        extra.push_unchecked(BatchField::Source.word().into(), Value::Map(unknown_of_source));
+    }
+    unknown.into_iter().for_each(|(name, value)| extra.push_unchecked(name, value));
     Ok(DecodedBatch { source, instance, events, extra })
 }
 
@@ -70,18 +76,17 @@ fn check_version<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), CodecError> {
 
 fn read_source<'a, R: Reader<'a>>(
     reader: &mut R,
-    extra: &mut Attributes,
+    unknown: &mut Attributes,
     tally: &mut Tally,
 ) -> Result<Source, CodecError> {
     let begin = reader.offset();
     let Some(mut map) = reader.map()? else {
         return Err(reader.token()?.instead_of("a map with `service`", begin));
     };
-    let (mut source, mut service) = (Source::default(), None);
-    let (mut seen, mut unknown) = (Seen::default(), Attributes::new());
+    let (mut source, mut service, mut seen) = (Source::default(), None, Seen::default());
     while let Some(key) = reader.next_key(&mut map)? {
         let Some(field) = SourceField::find(&key) else {
-            value::add(reader, &mut unknown, &key, 2, tally)?;
+            value::add(reader, unknown, &key, 2, tally)?;
             continue;
         };
         seen.once(field, reader)?;
@@ -96,10 +101,7 @@ fn read_source<'a, R: Reader<'a>>(
             SourceField::SdkVersion => source.sdk_version = text,
         }
     }
-    value::unique::<R>(&unknown, begin)?;
-    if !unknown.is_empty() {
-        extra.push_unchecked(BatchField::Source.word().into(), Value::Map(unknown));
-    }
+    value::unique::<R>(unknown, begin)?;
     let missing = CodecFault::FieldMissing { field: "service" };
     source.service = service.ok_or_else(|| CodecError::new(missing, begin))?;
     Ok(source)

@@ -7,10 +7,11 @@ use smallvec::SmallVec;
 use super::super::error::{CodecError, CodecFault};
 use super::super::fields::{ActorField, EventField, Spelled, TargetField};
 use super::leaf::{self, Seen};
-use super::source::{Open, Reader, Token};
+use super::payload;
+use super::source::{Reader, Token};
 use super::value::{self, Tally};
 use crate::event::{
-    Actor, Attributes, EventError, EventId, EventKind, Outcome, Severity, Target, Text, Timestamp, Value,
+    Actor, Attributes, EventId, EventKind, Outcome, Severity, Target, Text, Timestamp, Value,
     VerificationEvent,
 };
 use crate::trace::TraceContext;
@@ -32,7 +33,10 @@ struct Parts {
     /// Whose fields these are is known only with the kind.
     payload: SmallVec<[(EventField, Value, usize); 4]>,
     attributes: Attributes,
-    extra: Attributes,
+    /// What is unknown at the top, in the actor and in the target.
+    unknown: Attributes,
+    unknown_of_actor: Attributes,
+    unknown_of_target: Attributes,
 }
 
 /// The next value as an event; its id is 0 unless it has one of its own.
@@ -48,10 +52,10 @@ pub(in crate::codec) fn event<'a, R: Reader<'a>>(reader: &mut R) -> Result<Verif
                 seen.once(field, reader)?;
                 parts.field(field, reader, &mut tally).map_err(|e| e.in_field(field.word()))?;
             }
-            None => value::add(reader, &mut parts.extra, &key, 1, &mut tally)?,
+            None => value::add(reader, &mut parts.unknown, &key, 1, &mut tally)?,
         }
     }
-    value::unique::<R>(&parts.extra, begin)?;
+    value::unique::<R>(&parts.unknown, begin)?;
     let event = parts.finish::<R>(begin)?;
     event.check().map_err(|error| CodecError::new(error, begin))?;
     Ok(event)
@@ -72,8 +76,8 @@ impl Parts {
             EventField::Severity => self.severity = leaf::severity(reader)?,
             EventField::Outcome => self.outcome = leaf::outcome(reader)?,
             EventField::Reason => self.reason = leaf::text(reader)?,
-            EventField::Actor => self.actor = actor(reader, &mut self.extra, tally)?,
-            EventField::Target => self.target = target(reader, &mut self.extra, tally)?,
+            EventField::Actor => self.actor = actor(reader, &mut self.unknown_of_actor, tally)?,
+            EventField::Target => self.target = target(reader, &mut self.unknown_of_target, tally)?,
             EventField::Trace => self.trace = leaf::trace(reader)?,
             EventField::Duration => {
                 let nanos = leaf::unsigned(reader, u64::MAX, "duration_ns", "0 to 2^64 − 1 nanoseconds")?;
@@ -95,12 +99,30 @@ impl Parts {
         let missing = |field| CodecError::new(CodecFault::FieldMissing { field }, begin);
         let mut kind = self.kind.take().ok_or_else(|| missing("kind"))?;
         let family = kind.family();
+        let mut of_another_family = SmallVec::<[_; 4]>::new();
         for (field, value, at) in self.payload {
             if field.family() == Some(family) {
-                set(&mut kind, field, value, at).map_err(|e| e.in_field(field.word()))?;
+                payload::set(&mut kind, field, value, at).map_err(|e| e.in_field(field.word()))?;
             } else {
-                self.extra.push_unchecked(field.word().into(), value);
+                of_another_family.push((field, value));
             }
+        }
+        // In the order in which it is written again.
+        let mut extra = Attributes::new();
+        for (field, unknown) in
+            [(EventField::Actor, self.unknown_of_actor), (EventField::Target, self.unknown_of_target)]
+        {
+            if !unknown.is_empty() {
+                extra.push_unchecked(field.word().into(), Value::Map(unknown));
+            }
+        }
+        if extra.is_empty() {
+            extra = self.unknown;
+        } else {
+            self.unknown.into_iter().for_each(|(name, value)| extra.push_unchecked(name, value));
+        }
+        for (field, value) in of_another_family {
+            extra.push_unchecked(field.word().into(), value);
         }
         Ok(VerificationEvent {
             id: self.id.unwrap_or(EventId::from_bits(0)),
@@ -115,92 +137,22 @@ impl Parts {
             trace: self.trace,
             duration: self.duration,
             attributes: self.attributes,
-            extra: self.extra,
+            extra,
         })
-    }
-}
-
-/// Sets a payload field of the kind's own family.
-fn set(kind: &mut EventKind, field: EventField, value: Value, at: usize) -> Result<(), CodecError> {
-    let token = match value {
-        Value::String(text) => {
-            let Some(slot) = text_slot(kind, field) else {
-                return Err(Token::Text("".into()).instead_of("a number", at));
-            };
-            *slot = Some(text);
-            return Ok(());
-        }
-        other => scalar(&other),
-    };
-    if text_slot(kind, field).is_some() {
-        return Err(token.instead_of("text", at));
-    }
-    let out_of_range =
-        |allowed| CodecError::new(EventError::NumberRange { field: field.word().into(), allowed }, at);
-    if let (EventKind::Performance(p), EventField::Value) = (&mut *kind, field) {
-        let number =
-            leaf::float(&token).ok_or_else(|| token.instead_of("a number that a float holds", at))?;
-        p.value = Some(number);
-        return Ok(());
-    }
-    let number = leaf::integer(&token).ok_or_else(|| token.instead_of("an integer", at))?;
-    match (kind, field) {
-        (EventKind::Security(p), EventField::Score) => {
-            let score = u8::try_from(number).ok().filter(|score| *score <= 100);
-            p.score = Some(score.ok_or_else(|| out_of_range("0 to 100"))?);
-        }
-        (EventKind::Performance(p), counter) => {
-            let number = u64::try_from(number).map_err(|_| out_of_range("0 to 2^64 − 1"))?;
-            *(if counter == EventField::Count { &mut p.count } else { &mut p.errors }) = Some(number);
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// The text field of the kind's payload, if it is one.
-fn text_slot(kind: &mut EventKind, field: EventField) -> Option<&mut Option<Text>> {
-    match (kind, field) {
-        (EventKind::Authentication(p), EventField::Method) => Some(&mut p.method),
-        (EventKind::Authentication(p), EventField::Credential) => Some(&mut p.credential),
-        (EventKind::Authorization(p), EventField::Permission) => Some(&mut p.permission),
-        (EventKind::Authorization(p), EventField::Policy) => Some(&mut p.policy),
-        (EventKind::Configuration(p), EventField::Setting) => Some(&mut p.setting),
-        (EventKind::Configuration(p), EventField::OldValue) => Some(&mut p.old_value),
-        (EventKind::Configuration(p), EventField::NewValue) => Some(&mut p.new_value),
-        (EventKind::Performance(p), EventField::Unit) => Some(&mut p.unit),
-        (EventKind::Security(p), EventField::Technique) => Some(&mut p.technique),
-        (EventKind::Security(p), EventField::Rule) => Some(&mut p.rule),
-        _ => None,
-    }
-}
-
-/// The token that a value without text came from: its number, or for the name of its type.
-fn scalar(value: &Value) -> Token<'static> {
-    const OPEN: Open = Open { left: 0, first: true, wrapped: false, no_tags: false };
-    match value {
-        Value::Bool(v) => Token::Bool(*v),
-        Value::I64(v) => u64::try_from(*v).map_or(Token::Negative(*v), Token::Unsigned),
-        Value::U64(v) => Token::Unsigned(*v),
-        Value::F64(v) => Token::Float(*v),
-        Value::String(_) => Token::Text("".into()),
-        Value::Bytes(_) => Token::Bytes(Vec::new().into()),
-        Value::List(_) => Token::List(OPEN),
-        Value::Map(_) => Token::Map(OPEN),
     }
 }
 
 fn actor<'a, R: Reader<'a>>(
     reader: &mut R,
-    extra: &mut Attributes,
+    unknown: &mut Attributes,
     tally: &mut Tally,
 ) -> Result<Option<Actor>, CodecError> {
-    let (mut actor, mut seen, mut unknown) = (Actor::default(), Seen::default(), Attributes::new());
+    let (mut actor, mut seen) = (Actor::default(), Seen::default());
     let begin = reader.offset();
     let Some(mut map) = reader.map()? else { return absent(reader, begin) };
     while let Some(key) = reader.next_key(&mut map)? {
         let Some(field) = ActorField::find(&key) else {
-            value::add(reader, &mut unknown, &key, 2, tally)?;
+            value::add(reader, unknown, &key, 2, tally)?;
             continue;
         };
         seen.once(field, reader)?;
@@ -214,21 +166,21 @@ fn actor<'a, R: Reader<'a>>(
             ActorField::Host => actor.host = leaf::text(reader).map_err(|e| e.in_field(field.word()))?,
         }
     }
-    keep::<R>(extra, EventField::Actor, unknown, begin)?;
+    value::unique::<R>(unknown, begin)?;
     Ok((!actor.is_empty()).then_some(actor))
 }
 
 fn target<'a, R: Reader<'a>>(
     reader: &mut R,
-    extra: &mut Attributes,
+    unknown: &mut Attributes,
     tally: &mut Tally,
 ) -> Result<Option<Target>, CodecError> {
-    let (mut name, mut kind, mut seen, mut unknown) = (None, None, Seen::default(), Attributes::new());
+    let (mut name, mut kind, mut seen) = (None, None, Seen::default());
     let begin = reader.offset();
     let Some(mut map) = reader.map()? else { return absent(reader, begin) };
     while let Some(key) = reader.next_key(&mut map)? {
         let Some(field) = TargetField::find(&key) else {
-            value::add(reader, &mut unknown, &key, 2, tally)?;
+            value::add(reader, unknown, &key, 2, tally)?;
             continue;
         };
         seen.once(field, reader)?;
@@ -238,7 +190,7 @@ fn target<'a, R: Reader<'a>>(
             TargetField::Kind => kind = text,
         }
     }
-    keep::<R>(extra, EventField::Target, unknown, begin)?;
+    value::unique::<R>(unknown, begin)?;
     let name = name.ok_or_else(|| CodecError::new(CodecFault::FieldMissing { field: "name" }, begin))?;
     Ok(Some(Target { name, kind }))
 }
@@ -249,18 +201,4 @@ fn absent<'a, R: Reader<'a>, T>(reader: &mut R, begin: usize) -> Result<Option<T
         Token::Null => Ok(None),
         other => Err(other.instead_of("a map", begin)),
     }
-}
-
-/// Keeps what is unknown in a map of the event under that map's own name.
-fn keep<'a, R: Reader<'a>>(
-    extra: &mut Attributes,
-    field: EventField,
-    unknown: Attributes,
-    begin: usize,
-) -> Result<(), CodecError> {
-    value::unique::<R>(&unknown, begin)?;
-    if !unknown.is_empty() {
-        extra.push_unchecked(field.word().into(), Value::Map(unknown));
-    }
-    Ok(())
 }

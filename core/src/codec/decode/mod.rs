@@ -3,6 +3,7 @@
 mod batch;
 mod event;
 mod leaf;
+mod payload;
 mod source;
 mod value;
 

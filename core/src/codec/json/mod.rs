@@ -2,6 +2,7 @@
 
 mod base64;
 mod float;
+mod number;
 mod reader;
 mod string;
 mod writer;
