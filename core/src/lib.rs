@@ -9,6 +9,7 @@ pub mod escape;
 pub mod event;
 mod handler;
 mod loss;
+mod redact;
 mod ring;
 pub mod trace;
 
@@ -25,4 +26,5 @@ pub use event::{
 };
 pub use handler::{EventHandler, HandlerError, HandlerFactory, Interest};
 pub use loss::{LossReason, Losses};
+pub use redact::{Redactor, RedactorBuilder};
 pub use trace::{InTrace, SpanId, TraceContext, TraceError, TraceId, TraceScope, TraceState, WithTrace};

@@ -1,0 +1,119 @@
+//! Tokens that say by their first letters what they are. The first letters stay.
+
+use std::ops::Range;
+
+use super::{is_token_byte, run};
+
+/// A form of token: its first letters, and what follows them at least.
+struct Form {
+    prefix: &'static [u8],
+    tail_min: usize,
+    tail: fn(u8) -> bool,
+    /// The tail has a digit within its first 64 bytes, and no letter stands before the prefix: where the prefix is
+    /// an ordinary end of a word.
+    strict: bool,
+}
+
+const fn form(prefix: &'static str, tail_min: usize, tail: fn(u8) -> bool) -> Form {
+    Form { prefix: prefix.as_bytes(), tail_min, tail, strict: false }
+}
+
+const fn strict(prefix: &'static str, tail_min: usize, tail: fn(u8) -> bool) -> Form {
+    Form { prefix: prefix.as_bytes(), tail_min, tail, strict: true }
+}
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn upper(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+fn dotted(byte: u8) -> bool {
+    is_token_byte(byte) || byte == b'.'
+}
+
+fn base64(byte: u8) -> bool {
+    is_token_byte(byte) || matches!(byte, b'+' | b'/' | b'=')
+}
+
+/// Source: the makers' own documentation of their formats; `vbt_` are tokens of our collector.
+const FORMS: [Form; 32] = [
+    form("vbt_", 8, is_token_byte),
+    form("ghp_", 16, alphanumeric),
+    form("gho_", 16, alphanumeric),
+    form("ghu_", 16, alphanumeric),
+    form("ghs_", 16, alphanumeric),
+    form("ghr_", 16, alphanumeric),
+    form("github_pat_", 20, is_token_byte),
+    form("sk_live_", 10, alphanumeric),
+    form("sk_test_", 10, alphanumeric),
+    form("rk_live_", 10, alphanumeric),
+    form("rk_test_", 10, alphanumeric),
+    form("whsec_", 16, base64),
+    form("whsk_", 16, base64),
+    form("shpat_", 16, alphanumeric),
+    form("dop_v1_", 16, alphanumeric),
+    strict("npm_", 30, alphanumeric),
+    strict("hf_", 30, alphanumeric),
+    form("glpat-", 16, is_token_byte),
+    form("xoxa-", 10, is_token_byte),
+    form("xoxb-", 10, is_token_byte),
+    form("xoxe-", 10, is_token_byte),
+    form("xoxp-", 10, is_token_byte),
+    form("xoxr-", 10, is_token_byte),
+    form("xoxs-", 10, is_token_byte),
+    form("xapp-", 10, is_token_byte),
+    strict("pypi-", 30, is_token_byte),
+    form("AGE-SECRET-KEY-", 20, upper),
+    strict("sk-", 20, is_token_byte),
+    form("ya29.", 20, is_token_byte),
+    strict("hvs.", 20, is_token_byte),
+    strict("SG.", 30, dotted),
+    form("sntrys_", 20, base64),
+];
+
+/// Keys whose first letters end in no punctuation; the sign is their `I`.
+const KEYS_WITH_I: [(&[u8], usize, fn(u8) -> bool); 3] =
+    [(b"AKIA", 16, upper), (b"ASIA", 16, upper), (b"AIza", 30, is_token_byte)];
+
+/// The token behind the prefix that ends (or for `AKIA` and its like, has its `I`) at `at`.
+pub(in crate::redact) fn at_prefix(text: &[u8], at: usize) -> Option<Range<usize>> {
+    if text[at] == b'I' {
+        return at_i(text, at);
+    }
+    let tail = at + 1;
+    // The shortest tail of all forms; ordinary words with a dash or a dot end here.
+    if text.len() < tail + 8 || !text[tail..tail + 8].iter().all(|b| base64(*b)) {
+        return None;
+    }
+    let head = &text[..tail];
+    let form = FORMS.iter().find(|form| head.ends_with(form.prefix))?;
+    if form.strict && !is_strictly(form, text, tail) {
+        return None;
+    }
+    let bytes = run(text, tail, form.tail);
+    (bytes >= form.tail_min).then_some(tail..tail + bytes)
+}
+
+fn is_strictly(form: &Form, text: &[u8], tail: usize) -> bool {
+    let before = (tail - form.prefix.len()).checked_sub(1).map(|at| text[at]);
+    let begins_word = before.is_none_or(|b| !is_token_byte(b));
+    begins_word
+        && text[tail..text.len().min(tail + 64)]
+            .iter()
+            .take_while(|b| (form.tail)(**b))
+            .any(u8::is_ascii_digit)
+}
+
+fn at_i(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let (prefix, tail_min, allowed) = KEYS_WITH_I.iter().find(|(prefix, ..)| {
+        let i = prefix.iter().position(|b| *b == b'I').unwrap_or(0);
+        at.checked_sub(i).is_some_and(|start| text[start..].starts_with(prefix))
+    })?;
+    let i = prefix.iter().position(|b| *b == b'I').unwrap_or(0);
+    let tail = at - i + prefix.len();
+    let bytes = run(text, tail, allowed);
+    (bytes >= *tail_min).then_some(tail..tail + bytes)
+}
