@@ -1,16 +1,74 @@
-//! `veribus collector`.
+//! `veribus collector`: takes events in, stores, detects, answers questions, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::cli::{CommandError, Exit};
+use crate::data_dir::{DEFAULT_DATA_DIR, DataDirError};
 use crate::output::Output;
+use crate::server::{Collector, CollectorError, Config, DEFAULT_LISTEN};
 
 /// Arguments of `veribus collector`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example: veribus collector --data /var/lib/veribus")]
+pub struct Args {
+    /// Loopback address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "VERIBUS_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Folder of the store, the audit trail and the token
+    #[arg(long, env = "VERIBUS_DATA", default_value = DEFAULT_DATA_DIR, value_name = "FOLDER")]
+    data: PathBuf,
+}
 
-/// Runs `veribus collector`.
+/// Runs the collector until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// [`CommandError`]: not built yet.
-pub fn run(_args: Args, _out: &mut Output) -> Result<Exit, CommandError> {
-    Err(CommandError::usage("`collector` is not built yet"))
+/// [`CommandError`]: exit code 2 if it does not start, 70 if one of its threads ended with a fault.
+pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    let collector =
+        Collector::open(&Config { listen: args.listen, data: args.data.clone() }).map_err(told)?;
+    let address =
+        collector.address().map_err(|e| CommandError::usage("cannot tell the address").because(e))?;
+    if let Some(token) = collector.new_token() {
+        out.line(format_args!("token: {}", token.reveal()))?;
+        out.say("The token is shown once. It is kept in the file `token` of the data folder.");
+    }
+    out.line(format_args!("listening on http://{address}"))?;
+    out.flush()?;
+    out.say(format_args!("data in `{}`; stop with Ctrl-C", args.data.display()));
+    collector.serve().map_err(told)?;
+    out.say("stopped; everything that was answered is stored");
+    Ok(Exit::Fine)
+}
+
+fn told(error: CollectorError) -> CommandError {
+    let (what, code) = (error.to_string(), code(&error));
+    let told = match &error {
+        CollectorError::Fault { .. } => CommandError::bug(what),
+        _ => CommandError::usage(format_args!("{what}{code}")),
+    };
+    match error {
+        CollectorError::NotLoopback { .. } => {
+            told.help("listen on 127.0.0.1, and put a proxy with TLS before it")
+        }
+        CollectorError::Listen { source, .. } => {
+            told.because(source).help("choose another address with --listen")
+        }
+        CollectorError::Data(DataDirError::Io { source, .. }) => told.because(source),
+        CollectorError::Data(DataDirError::Token { source, .. }) => told.because(source),
+        CollectorError::Store { source, .. } => told.because(source),
+        CollectorError::Threads(source) => told.because(source),
+        CollectorError::Trail(source) => told.because(source),
+        CollectorError::Detection(source) => told.because(source),
+        _ => told,
+    }
+}
+
+/// ` [CODE]` where there is one that a script may look for.
+fn code(error: &CollectorError) -> String {
+    match error {
+        CollectorError::Data(data) => format!(" [{}]", data.code()),
+        CollectorError::Store { source, .. } => format!(" [{}]", source.code()),
+        _ => String::new(),
+    }
 }

@@ -1,0 +1,116 @@
+//! `POST /v1/events`: a batch in, one answer for each event, after the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::{Query, Request, State as Shared};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use veribus_core::Timestamp;
+use veribus_core::event::limits::NAME_BYTES_MAX;
+
+use crate::ingest::{self, Decoded, Encoding, Job, Refused, Rejected, Rejection};
+use crate::server::{ApiError, State};
+use crate::store::{IncomingBatch, Inserted};
+
+/// What may stand behind the `?`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Params {
+    /// Who sends JSON lines.
+    service: Option<String>,
+}
+
+/// What became of a batch. `accepted + duplicates + rejected` is the number of its events.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// Stored now.
+    pub accepted: usize,
+    /// Stored before, the same: nothing to do.
+    pub duplicates: usize,
+    /// Not stored; to send them again will not help.
+    pub rejected: Vec<Rejection>,
+}
+
+pub(super) async fn post(
+    Shared(state): Shared<Arc<State>>,
+    params: Result<Query<Params>, axum::extract::rejection::QueryRejection>,
+    request: Request,
+) -> Result<Json<Receipt>, ApiError> {
+    let Query(params) = params.map_err(|_| bad_params())?;
+    if params.service.as_ref().is_some_and(|s| s.is_empty() || s.len() > NAME_BYTES_MAX) {
+        return Err(bad_params());
+    }
+    let (parts, body) = request.into_parts();
+    let encoding = Encoding::of(&parts.headers)?;
+    let body = ingest::read(&parts.headers, body, state.queue.budget())
+        .await
+        .inspect_err(|_| count_refusal(&state))?;
+    let received = Timestamp::now();
+    let decoded = ingest::decode(encoding, &body.bytes, params.service.as_deref())?;
+    drop(body.bytes);
+    let Decoded { source, events, places, mut rejected } = decoded;
+    state.counters.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+    if events.is_empty() {
+        return Ok(Json(Receipt { rejected, ..Receipt::default() }));
+    }
+    let inserted = commit(&state, IncomingBatch { source, received, events }, body.permit).await?;
+    let mut receipt = Receipt::default();
+    for (index, inserted) in places.into_iter().zip(inserted) {
+        match inserted {
+            Inserted::Stored(_) => receipt.accepted += 1,
+            Inserted::Duplicate => receipt.duplicates += 1,
+            Inserted::Conflict => rejected.push(conflict(index)),
+        }
+    }
+    rejected.sort_by_key(|rejection| rejection.index);
+    Ok(Json(Receipt { rejected, ..receipt }))
+}
+
+/// Waits until the batch is committed.
+async fn commit(
+    state: &State,
+    batch: IncomingBatch,
+    permit: Option<OwnedSemaphorePermit>,
+) -> Result<Vec<Inserted>, ApiError> {
+    let (reply, answer) = oneshot::channel();
+    state.queue.push(Job::Batch { batch, reply, permit }).map_err(|rejected| {
+        count_refusal(state);
+        match rejected {
+            Rejected::Full => ingest::queue_full(),
+            Rejected::Stopping => unavailable("STOPPING"),
+        }
+    })?;
+    match answer.await {
+        Ok(Ok(inserted)) => Ok(inserted),
+        Ok(Err(Refused { code })) => Err(unavailable(code)),
+        Err(_writer_gone) => Err(unavailable("STOPPING")),
+    }
+}
+
+fn count_refusal(state: &State) {
+    state.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
+}
+
+fn conflict(index: usize) -> Rejection {
+    let message = "an event with this id and another content is stored; the first one is kept".into();
+    Rejection { index, code: "ID_CONFLICT", message }
+}
+
+fn bad_params() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "HTTP_QUERY",
+        "the query takes `service`, 1 to 128 bytes, and nothing else",
+    )
+}
+
+/// 503: nothing of the batch was stored, the same may be sent again.
+fn unavailable(code: &'static str) -> ApiError {
+    let message = "the events could not be stored now";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+        .retry_after(1)
+        .hint("send the same batch again later; nothing of it was stored")
+}

@@ -1,0 +1,11 @@
+//! From bytes to committed events: read within limits, decode one by one, queue, commit, answer.
+
+mod body;
+mod decode;
+mod queue;
+mod writer;
+
+pub use body::{PaidBody, queue_full, read};
+pub use decode::{Decoded, Encoding, Rejection, decode};
+pub use queue::{Job, QUEUE_BYTES_MAX, Queue, Refused, Rejected, Reply};
+pub use writer::Writer;

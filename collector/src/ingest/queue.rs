@@ -1,0 +1,92 @@
+//! The way to the one writer: bounded in bytes, refused at the door when full, answered after the commit.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use veribus_core::VerificationEvent;
+
+use crate::store::{IncomingBatch, Inserted, PruneLimit, PruneReport};
+
+/// Bytes of bodies that may wait for their commit at once.
+pub const QUEUE_BYTES_MAX: usize = 64 << 20;
+/// Requests that may wait at once.
+const QUEUE_JOBS_MAX: usize = 4_096;
+
+/// Work for the writer.
+#[derive(Debug)]
+pub enum Job {
+    /// Events of a sender.
+    Batch {
+        /// The events.
+        batch: IncomingBatch,
+        /// Where the answer goes.
+        reply: Reply<Vec<Inserted>>,
+        /// Held until the answer is out.
+        permit: Option<OwnedSemaphorePermit>,
+    },
+    /// An event of the collector itself; the writer gives it its identity.
+    Own(Box<VerificationEvent>),
+    /// Retention.
+    Prune {
+        /// What is to go.
+        limit: PruneLimit,
+        /// Where the answer goes.
+        reply: Reply<PruneReport>,
+    },
+}
+
+/// Where the writer puts its answer.
+pub type Reply<T> = oneshot::Sender<Result<T, Refused>>;
+
+/// The writer could not do it; nothing has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store could not take it ({code})")]
+pub struct Refused {
+    /// Code of the store's error.
+    pub code: &'static str,
+}
+
+/// Why a job was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// Too much is waiting.
+    Full,
+    /// The collector is stopping.
+    Stopping,
+}
+
+/// The sending side, shared by all requests.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    jobs: mpsc::Sender<Job>,
+    budget: Arc<Semaphore>,
+}
+
+impl Queue {
+    /// A queue and the writer's end of it.
+    pub fn new() -> (Queue, mpsc::Receiver<Job>) {
+        let (jobs, receiver) = mpsc::channel(QUEUE_JOBS_MAX);
+        (Queue { jobs, budget: Arc::new(Semaphore::new(QUEUE_BYTES_MAX)) }, receiver)
+    }
+
+    /// The bytes that bodies are paid from.
+    pub fn budget(&self) -> &Arc<Semaphore> {
+        &self.budget
+    }
+
+    /// Bytes that wait now.
+    pub fn bytes(&self) -> usize {
+        QUEUE_BYTES_MAX - self.budget.available_permits()
+    }
+
+    /// Hands a job over, or not at all.
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub fn push(&self, job: Job) -> Result<(), Rejected> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Rejected::Full,
+            mpsc::error::TrySendError::Closed(_) => Rejected::Stopping,
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! The one thread that writes: takes what waits, commits it together, answers, and tells those behind the store.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
+
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
+use veribus_core::{Clock, Source, VerificationEvent};
+
+use super::queue::{Job, Refused, Reply};
+use crate::pipeline::{Commit, Pipeline, TrailState};
+use crate::server::Counters;
+use crate::store::{
+    IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, PruneWhat, Store, StoreError,
+};
+
+/// Events after which no more batches join a transaction.
+const GROUP_EVENTS_MAX: usize = 16_384;
+/// Rows that one transaction of retention deletes.
+const PRUNE_ROWS: u32 = 2_000;
+
+/// Everything that the writing thread owns.
+pub struct Writer {
+    /// Where events go.
+    pub store: Box<dyn Store>,
+    /// The stages they pass.
+    pub pipeline: Pipeline,
+    /// Work to do; ends when every sender is gone.
+    pub jobs: mpsc::Receiver<Job>,
+    /// Those who watch.
+    pub live: broadcast::Sender<Arc<Commit>>,
+    /// The audit trail; it reads from the store what does not fit here.
+    pub trail: SyncSender<Arc<Commit>>,
+    /// How far the trail is.
+    pub audited: Arc<TrailState>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// Wall-clock time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Who waits for one batch.
+struct Waiting {
+    reply: Option<Reply<Vec<Inserted>>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Batches that are committed together.
+#[derive(Default)]
+struct Group {
+    batches: Vec<IncomingBatch>,
+    waiting: Vec<Waiting>,
+    prunes: Vec<(PruneLimit, Reply<PruneReport>)>,
+    events: usize,
+}
+
+impl Writer {
+    /// Works until every sender of jobs is gone and everything they sent is answered; gives the store back.
+    pub fn run(mut self) -> Box<dyn Store> {
+        while let Some(first) = self.jobs.blocking_recv() {
+            let group = self.gather(first);
+            self.work(group);
+        }
+        self.store
+    }
+
+    /// The first job and all that wait behind it: what came during the last commit shares the next.
+    fn gather(&mut self, first: Job) -> Group {
+        let mut group = Group::default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Batch { batch, reply, permit } => group.add(batch, Some(reply), permit),
+                Job::Own(event) => {
+                    let batch = self.own_batch(*event);
+                    group.add(batch, None, None);
+                }
+                Job::Prune { limit, reply } => group.prunes.push((limit, reply)),
+            }
+            next = if group.events < GROUP_EVENTS_MAX { self.jobs.try_recv().ok() } else { None };
+        }
+        group
+    }
+
+    fn own_batch(&self, event: VerificationEvent) -> IncomingBatch {
+        IncomingBatch {
+            source: Arc::new(Source::new("veribus-collector")),
+            received: self.clock.now(),
+            events: vec![IncomingEvent::new(event)],
+        }
+    }
+
+    fn work(&mut self, group: Group) {
+        let Group { batches, waiting, prunes, .. } = group;
+        if !batches.is_empty() {
+            let result = self.commit(batches);
+            answer(waiting, result);
+        }
+        for (limit, reply) in prunes {
+            let done = self.prune(&limit).map_err(|error| Refused { code: error.code() });
+            // Whoever asked may have gone away.
+            let _ = reply.send(done);
+        }
+    }
+
+    fn commit(&mut self, batches: Vec<IncomingBatch>) -> Result<Vec<Vec<Inserted>>, Refused> {
+        let audited = self.audited.ingest();
+        match self.pipeline.run(&mut *self.store, batches, self.clock.now(), audited) {
+            Ok(outcome) => {
+                self.counters.committed(&outcome);
+                if outcome.commit.range().is_some() {
+                    // Nobody watching is fine; a trail that is behind reads the store.
+                    let _ = self.live.send(Arc::clone(&outcome.commit));
+                    let _ = self.trail.try_send(outcome.commit);
+                }
+                Ok(outcome.answers)
+            }
+            Err(error) => {
+                self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
+                self.counters.remember_store_error(&error);
+                self.pipeline.detection_mut().must_rebuild();
+                Err(Refused { code: error.code() })
+            }
+        }
+    }
+
+    /// Deletes in small transactions, and says in the trail that it did.
+    fn prune(&mut self, limit: &PruneLimit) -> Result<PruneReport, StoreError> {
+        let mut rows = 0;
+        loop {
+            let mut transaction = self.store.begin()?;
+            let deleted = transaction.delete(limit, PRUNE_ROWS)?;
+            transaction.commit()?;
+            rows += deleted;
+            if deleted < u64::from(PRUNE_ROWS) {
+                break;
+            }
+        }
+        let report = PruneReport { what: limit.what, before: limit.before.to_string(), rows, dry_run: false };
+        let said = self.own_batch(prune_event(&report, self.clock.now()));
+        // The rows are gone; a failure to say so is counted like every other failed commit.
+        let _ = self.commit(vec![said]);
+        Ok(report)
+    }
+}
+
+fn prune_event(report: &PruneReport, now: veribus_core::Timestamp) -> VerificationEvent {
+    let setting = match report.what {
+        PruneWhat::Alerts => "retention.alerts",
+        PruneWhat::Events => "retention.events",
+    };
+    veribus_core::event::configuration("collector.prune")
+        .success()
+        .setting(setting)
+        .attribute("rows", report.rows)
+        .attribute("before", report.before.as_str())
+        .into_event(veribus_core::EventId::from_bits(0), now)
+        .expect("fixed names and short values are within the limits")
+}
+
+impl Group {
+    fn add(
+        &mut self,
+        batch: IncomingBatch,
+        reply: Option<Reply<Vec<Inserted>>>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        self.events += batch.events.len();
+        self.batches.push(batch);
+        self.waiting.push(Waiting { reply, _permit: permit });
+    }
+}
+
+/// Gives everybody their answer. A sender that went away sends again, and is told `duplicate`.
+fn answer(waiting: Vec<Waiting>, result: Result<Vec<Vec<Inserted>>, Refused>) {
+    let mut answers = result.map(Vec::into_iter);
+    for who in waiting {
+        let answer = match &mut answers {
+            Ok(answers) => Ok(answers.next().expect("one answer for each batch")),
+            Err(refused) => Err(*refused),
+        };
+        if let Some(reply) = who.reply {
+            let _ = reply.send(answer);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Detection over what is committed: the same events in the same order give the same alerts, also after a restart.
+//!
+//! Rules, windows and indicators are in memory. They are rebuilt from the newest events of the store, at most
+//! [`REPLAY_WINDOW`] and [`REPLAY_EVENTS`]; alerts that this gives again replace nothing, because they are stored.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use veribus_core::Timestamp;
+use veribus_detection::{Alert, AlertId, Detector, RuleSet, Settings};
+
+use super::Commit;
+use crate::store::{Reader, StoreError, StoredAlert};
+
+/// How far back the rebuilding looks.
+const REPLAY_WINDOW: Duration = Duration::from_secs(7 * 86_400);
+/// How many events it takes at most: about a second of work.
+const REPLAY_EVENTS: u32 = 200_000;
+/// Events read at once.
+const REPLAY_CHUNK: u32 = 4_096;
+
+/// The detection cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectionError {
+    /// The store cannot be read.
+    #[error("cannot rebuild the detection from the store")]
+    Store(#[from] StoreError),
+}
+
+/// The detector, and where it is rebuilt from.
+#[derive(Debug)]
+pub struct Detection {
+    detector: Detector,
+    store: Reader,
+    /// Whether the detector has seen what was never committed.
+    astray: bool,
+}
+
+impl Detection {
+    /// A detector with the starter rules that has seen the recent events of `store`.
+    ///
+    /// # Errors
+    /// [`DetectionError::Store`].
+    pub fn rebuilt_from(store: Reader) -> Result<Self, DetectionError> {
+        let mut detection = Detection { detector: new_detector(), store, astray: false };
+        detection.rebuild()?;
+        Ok(detection)
+    }
+
+    /// Shows a commit to the detector; answers the alerts that it made or changed, each once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the detector had to be rebuilt and could not be.
+    pub(super) fn observe(&mut self, commit: &Commit) -> Result<Vec<StoredAlert>, StoreError> {
+        if self.astray {
+            self.rebuild()?;
+        }
+        let mut changed: BTreeSet<AlertId> = BTreeSet::new();
+        for batch in &commit.batches {
+            let service = batch.source.service.as_str();
+            for stored in &batch.events {
+                let changes = self.detector.observe(&stored.event, Some(service));
+                changed.extend(changes.iter().map(|change| change.id));
+            }
+        }
+        Ok(changed
+            .into_iter()
+            .filter_map(|id| self.detector.alert(id))
+            .map(|alert| to_stored(&alert))
+            .collect())
+    }
+
+    /// A transaction was not committed: what the detector saw of it never happened.
+    pub fn must_rebuild(&mut self) {
+        self.astray = true;
+    }
+
+    fn rebuild(&mut self) -> Result<(), StoreError> {
+        self.detector = new_detector();
+        let since = Timestamp::now().saturating_sub(REPLAY_WINDOW);
+        let mut at = self.store.recent(since, REPLAY_EVENTS)?;
+        let detector = &mut self.detector;
+        while let Some(last) = self.store.after(at, REPLAY_CHUNK, |stored| {
+            detector.observe(&stored.event, Some(&stored.source.service));
+        })? {
+            at = last;
+        }
+        self.astray = false;
+        Ok(())
+    }
+}
+
+fn new_detector() -> Detector {
+    Detector::new(RuleSet::starter(), Settings::default())
+}
+
+fn to_stored(alert: &Alert) -> StoredAlert {
+    StoredAlert {
+        rule: alert.rule.clone(),
+        entity: format!("{}:{}", alert.entity.kind, alert.entity.value),
+        risk: alert.risk,
+        first_seen: alert.first_seen,
+        last_seen: alert.last_seen,
+        detail: serde_json::to_value(alert).expect("an alert is text, numbers and lists"),
+    }
+}

@@ -1,0 +1,89 @@
+//! What happens to every event, in order: identify, store, detect and score, keep the alerts; all in one transaction.
+
+mod commit;
+mod conflict;
+mod detection;
+mod identity;
+mod trail;
+
+use std::sync::Arc;
+
+use veribus_core::Timestamp;
+
+pub use commit::{Commit, CommittedBatch, CommittedEvent};
+pub use detection::{Detection, DetectionError};
+pub use identity::{Identity, NO_IDENTITY};
+pub use trail::{Trail, TrailError, TrailState};
+
+use crate::store::{AUDIT_CURSOR, IncomingBatch, Ingest, Inserted, Store, StoreError, Transaction};
+
+/// The state of the stages between transactions.
+#[derive(Debug)]
+pub struct Pipeline {
+    identity: Identity,
+    detection: Detection,
+}
+
+/// What one transaction has done.
+#[derive(Debug)]
+pub struct Outcome {
+    /// For each batch, what became of each of its events.
+    pub answers: Vec<Vec<Inserted>>,
+    /// What is new, in the order of storing.
+    pub commit: Arc<Commit>,
+    /// Alerts that were raised or renewed.
+    pub alerts: usize,
+    /// Ids that came again with another content.
+    pub conflicts: usize,
+}
+
+impl Pipeline {
+    /// The stages at their beginning.
+    pub fn new(detection: Detection) -> Self {
+        Pipeline { identity: Identity::new(), detection }
+    }
+
+    /// Takes `batches` through all stages and commits. `audited` is how far the trail is by now.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing of it has happened then, but the detection must be rebuilt.
+    pub fn run(
+        &mut self,
+        store: &mut dyn Store,
+        mut batches: Vec<IncomingBatch>,
+        now: Timestamp,
+        audited: Ingest,
+    ) -> Result<Outcome, StoreError> {
+        let mut transaction = store.begin()?;
+        self.identity.assign(&mut batches);
+        let mut answers = insert(&mut *transaction, &batches)?;
+        let asked = batches.len();
+        if let Some(mut noticed) = conflict::noticed(&batches, &answers, now) {
+            self.identity.assign(std::slice::from_mut(&mut noticed));
+            answers.push(transaction.insert(&noticed)?);
+            batches.push(noticed);
+        }
+        let commit = Commit::of(&batches, &answers);
+        let alerts = self.detection.observe(&commit)?;
+        for alert in &alerts {
+            transaction.save_alert(alert)?;
+        }
+        transaction.set_cursor(AUDIT_CURSOR, audited)?;
+        transaction.commit()?;
+        let conflicts = conflict::count(&answers);
+        answers.truncate(asked);
+        Ok(Outcome { answers, commit: Arc::new(commit), alerts: alerts.len(), conflicts })
+    }
+
+    /// The detection, to be rebuilt.
+    pub fn detection_mut(&mut self) -> &mut Detection {
+        &mut self.detection
+    }
+}
+
+fn insert(
+    transaction: &mut dyn Transaction,
+    batches: &[IncomingBatch],
+) -> Result<Vec<Vec<Inserted>>, StoreError> {
+    batches.iter().map(|batch| transaction.insert(batch)).collect()
+}

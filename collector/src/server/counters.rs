@@ -1,0 +1,119 @@
+//! What the collector counts about itself, and its Prometheus names.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::pipeline::Outcome;
+use crate::store::{Inserted, StoreError};
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Events stored.
+    pub accepted: AtomicU64,
+    /// Events that were stored already.
+    pub duplicates: AtomicU64,
+    /// Events that came with a known id and another content.
+    pub conflicts: AtomicU64,
+    /// Events that were refused.
+    pub rejected: AtomicU64,
+    /// Alerts raised or renewed.
+    pub alerts: AtomicU64,
+    /// Transactions committed.
+    pub commits: AtomicU64,
+    /// Transactions that failed.
+    pub commit_failures: AtomicU64,
+    /// Requests without the right token.
+    pub auth_failures: AtomicU64,
+    /// Requests refused because too much was waiting.
+    pub queue_refusals: AtomicU64,
+    /// Connections closed at once because there were too many.
+    pub connections_refused: AtomicU64,
+    /// Events of the collector itself that found the queue full.
+    pub own_events_lost: AtomicU64,
+    last_store_error: Mutex<Option<&'static str>>,
+}
+
+impl Counters {
+    /// Counts what a transaction did.
+    pub fn committed(&self, outcome: &Outcome) {
+        let of = |wanted: fn(&Inserted) -> bool| {
+            outcome.answers.iter().flatten().filter(|a| wanted(a)).count() as u64
+        };
+        let add = |counter: &AtomicU64, n: u64| counter.fetch_add(n, Ordering::Relaxed);
+        add(&self.accepted, of(|answer| matches!(answer, Inserted::Stored(_))));
+        add(&self.duplicates, of(|answer| *answer == Inserted::Duplicate));
+        add(&self.conflicts, outcome.conflicts as u64);
+        add(&self.alerts, outcome.alerts as u64);
+        add(&self.commits, 1);
+        *self.last_store_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Keeps the code of a failed transaction until one succeeds.
+    pub fn remember_store_error(&self, error: &StoreError) {
+        *self.last_store_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.code());
+    }
+
+    /// Code of the last transaction's error, if it failed.
+    pub fn store_error(&self) -> Option<&'static str> {
+        *self.last_store_error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prometheus text exposition of all counters.
+    pub fn write_prometheus(&self, out: &mut String) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        family(out, "veribus_collector_events_total", "counter", "Events by what became of them.");
+        for (result, value) in [
+            ("accepted", &self.accepted),
+            ("duplicate", &self.duplicates),
+            ("conflict", &self.conflicts),
+            ("rejected", &self.rejected),
+        ] {
+            let _infallible =
+                writeln!(out, "veribus_collector_events_total{{result=\"{result}\"}} {}", get(value));
+        }
+        for (name, help, value) in [
+            ("veribus_collector_alerts_total", "Alerts raised or renewed.", &self.alerts),
+            ("veribus_collector_commits_total", "Store transactions committed.", &self.commits),
+            (
+                "veribus_collector_commit_failures_total",
+                "Store transactions that failed.",
+                &self.commit_failures,
+            ),
+            (
+                "veribus_collector_auth_failures_total",
+                "Requests without the right token.",
+                &self.auth_failures,
+            ),
+            (
+                "veribus_collector_queue_refusals_total",
+                "Requests refused by a full queue.",
+                &self.queue_refusals,
+            ),
+            (
+                "veribus_collector_connections_refused_total",
+                "Connections beyond the limit.",
+                &self.connections_refused,
+            ),
+            (
+                "veribus_collector_own_events_lost_total",
+                "Own events that found the queue full.",
+                &self.own_events_lost,
+            ),
+        ] {
+            single(out, name, "counter", help, get(value));
+        }
+    }
+}
+
+/// Writes a metric without labels.
+pub fn single(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+    family(out, name, kind, help);
+    let _infallible = writeln!(out, "{name} {value}");
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _infallible = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}

@@ -1,0 +1,210 @@
+//! The collector as one piece: opens the folder, starts the threads, serves, and stops in the order that loses nothing.
+
+mod counters;
+mod error;
+mod listen;
+mod state;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use veribus_core::SystemClock;
+
+pub use counters::{Counters, single};
+pub use error::ApiError;
+pub use listen::Peer;
+pub use state::State;
+
+use crate::api;
+use crate::auth::{Authenticator, Token, TokenError};
+use crate::data_dir::{DataDir, DataDirError, DataLock};
+use crate::ingest::{Queue, Writer};
+use crate::pipeline::{Detection, DetectionError, Pipeline, Trail, TrailError, TrailState};
+use crate::store::{AUDIT_CURSOR, Reader, SqliteStore, Store, StoreError};
+
+/// Where the collector listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:7480";
+/// Commits that wait for the trail before it has to read them from the store.
+const TRAIL_COMMITS: usize = 64;
+/// Commits that a watcher may be behind before it is told that it missed some.
+const LIVE_COMMITS: usize = 256;
+
+/// How to run a collector.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on; a loopback one.
+    pub listen: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+/// A collector that is set up and listens, but does not serve yet.
+pub struct Collector {
+    listener: std::net::TcpListener,
+    state: Arc<State>,
+    writer: thread::JoinHandle<Box<dyn Store>>,
+    trail: thread::JoinHandle<()>,
+    audited: Arc<TrailState>,
+    token: Token,
+    token_is_new: bool,
+    _lock: DataLock,
+}
+
+/// Why a collector does not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectorError {
+    /// The address is reachable from other machines.
+    #[error(
+        "refusing to listen on {address}: without TLS only loopback addresses are allowed, and TLS is not built yet"
+    )]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The store.
+    #[error("cannot use the store `{}`", .path.display())]
+    Store {
+        /// The database file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
+    /// The audit trail.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The detection rules.
+    #[error(transparent)]
+    Detection(#[from] DetectionError),
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The runtime or a thread could not be started.
+    #[error("cannot start the collector's threads")]
+    Threads(#[source] io::Error),
+    /// A thread of the collector panicked.
+    #[error("the {thread} thread ended with a fault")]
+    Fault {
+        /// Its name.
+        thread: &'static str,
+    },
+}
+
+impl Collector {
+    /// Locks and opens the data folder, rebuilds what is in memory from the store, listens.
+    ///
+    /// # Errors
+    /// [`CollectorError`]; nothing is left running.
+    pub fn open(config: &Config) -> Result<Self, CollectorError> {
+        if !config.listen.ip().is_loopback() {
+            return Err(CollectorError::NotLoopback { address: config.listen });
+        }
+        let dir = DataDir::create(&config.data)?;
+        let lock = dir.lock()?;
+        let failed = |source| CollectorError::Store { path: dir.database(), source };
+        let store = SqliteStore::open(&dir.database()).map_err(failed)?;
+        let reader = || Reader::open(&dir.database()).map_err(failed);
+        let audited = Arc::new(TrailState::at(store.cursor(AUDIT_CURSOR).map_err(failed)?));
+        let detection = Detection::rebuilt_from(reader()?)?;
+        let (token, token_is_new) = dir.token_or_new()?;
+        let listener = listen(config.listen)?;
+
+        let (trail_sender, commits) = sync_channel(TRAIL_COMMITS);
+        let trail = Trail::open(&dir.audit_log(), reader()?, commits, Arc::clone(&audited))?;
+        let (queue, jobs) = Queue::new();
+        let (live, _) = broadcast::channel(LIVE_COMMITS);
+        let counters = Arc::new(Counters::default());
+        let writer = Writer {
+            store: Box::new(store),
+            pipeline: Pipeline::new(detection),
+            jobs,
+            live: live.clone(),
+            trail: trail_sender,
+            audited: Arc::clone(&audited),
+            counters: Arc::clone(&counters),
+            clock: Arc::new(SystemClock),
+        };
+        let state = State::new(dir, Authenticator::new(&token)?, queue, live, counters, Arc::clone(&audited));
+        let spawn = |name: &str| thread::Builder::new().name(name.into());
+        let writer = spawn("veribus-writer").spawn(|| writer.run()).map_err(CollectorError::Threads)?;
+        let trail = spawn("veribus-trail").spawn(|| trail.run()).map_err(CollectorError::Threads)?;
+        Ok(Collector {
+            listener,
+            state: Arc::new(state),
+            writer,
+            trail,
+            audited,
+            token,
+            token_is_new,
+            _lock: lock,
+        })
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// Whatever the socket says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The token, if it was made by this start: to be shown once.
+    pub fn new_token(&self) -> Option<&Token> {
+        self.token_is_new.then_some(&self.token)
+    }
+
+    /// Serves until SIGTERM or SIGINT, then stops: no new requests, those under way are answered, everything
+    /// answered is in the trail, the cursor is kept.
+    ///
+    /// # Errors
+    /// [`CollectorError::Threads`], [`CollectorError::Fault`], [`CollectorError::Store`].
+    pub fn serve(self) -> Result<(), CollectorError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(CollectorError::Threads)?;
+        let database = self.state.dir().database();
+        let router = api::router(Arc::clone(&self.state));
+        runtime.block_on(async {
+            self.listener.set_nonblocking(true).map_err(CollectorError::Threads)?;
+            let listener = TcpListener::from_std(self.listener).map_err(CollectorError::Threads)?;
+            listen::serve(listener, router, &self.state).await.map_err(CollectorError::Threads)
+        })?;
+        // The last senders of jobs go with the state and the runtime, so the writer and then the trail come to an end.
+        drop(self.state);
+        drop(runtime);
+        let mut store = self.writer.join().map_err(|_| CollectorError::Fault { thread: "writer" })?;
+        self.trail.join().map_err(|_| CollectorError::Fault { thread: "audit trail" })?;
+        keep_cursor(&mut *store, &self.audited)
+            .map_err(|source| CollectorError::Store { path: database, source })
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CollectorError> {
+    std::net::TcpListener::bind(address).map_err(|source| CollectorError::Listen { address, source })
+}
+
+fn keep_cursor(store: &mut dyn Store, audited: &TrailState) -> Result<(), StoreError> {
+    let mut transaction = store.begin()?;
+    transaction.set_cursor(AUDIT_CURSOR, audited.ingest())?;
+    transaction.commit()
+}

@@ -1,0 +1,97 @@
+//! The tables of version 1, and the refusal of a database that a newer version wrote.
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// Version of the tables, kept in `user_version`.
+pub(super) const SCHEMA_VERSION: i32 = 1;
+
+/// `vbus` in ASCII, kept in `application_id`: this file is a veribus store.
+const APPLICATION_ID: i32 = 0x7662_7573;
+
+/// Times are nanoseconds since 1970 UTC; `instance` is the unsigned number's two's complement.
+const TABLES: &str = "
+CREATE TABLE sources (
+    id       INTEGER PRIMARY KEY,
+    service  TEXT NOT NULL,
+    fields   TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE events (
+    ingest   INTEGER PRIMARY KEY,
+    id       BLOB NOT NULL,
+    time     INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    source   INTEGER NOT NULL REFERENCES sources(id),
+    kind     TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    outcome  INTEGER NOT NULL,
+    severity INTEGER NOT NULL,
+    actor    TEXT,
+    ip       TEXT,
+    trace    BLOB,
+    record   TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX events_id ON events(id);
+CREATE INDEX events_time ON events(time);
+CREATE INDEX events_trace ON events(trace) WHERE trace IS NOT NULL;
+
+CREATE TABLE lanes (
+    instance INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,
+    first    INTEGER NOT NULL,
+    last     INTEGER NOT NULL,
+    PRIMARY KEY (instance, lane, first)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alerts (
+    rule       TEXT NOT NULL,
+    entity     TEXT NOT NULL,
+    risk       INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    detail     TEXT NOT NULL,
+    PRIMARY KEY (rule, entity, first_seen)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_last_seen ON alerts(last_seen);
+
+CREATE TABLE cursors (
+    name     TEXT PRIMARY KEY,
+    ingest   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// Makes the tables in an empty database, or checks that they are of this version.
+///
+/// # Errors
+/// [`StoreError::Version`] for a newer version; [`StoreError::Foreign`] for another program's database.
+pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    match version(connection)? {
+        0 => {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            Ok(transaction.commit()?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The version of a database that this program can work with; 0 if it is empty.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) fn version(connection: &Connection) -> Result<i32, StoreError> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let (application, found) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(StoreError::Foreign);
+    }
+    if found > SCHEMA_VERSION {
+        return Err(StoreError::Version { found, known: SCHEMA_VERSION });
+    }
+    Ok(found)
+}

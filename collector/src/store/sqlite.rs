@@ -1,0 +1,295 @@
+//! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
+use veribus_core::{EventId, Source};
+
+use super::lanes::{LaneCache, Lanes};
+use super::{
+    IncomingBatch, IncomingEvent, Ingest, Inserted, PruneLimit, Store, StoreError, StoredAlert, Transaction,
+    record, retention, schema,
+};
+
+/// Older versions have a bug that can corrupt a database in WAL mode.
+///
+/// Source: sqlite.org/wal.html, "The WAL-reset bug".
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// Senders whose row is kept in memory.
+const SOURCES_MAX: usize = 1_024;
+/// Prepared statements that are kept.
+const STATEMENTS_MAX: usize = 32;
+
+/// The write side of a SQLite store. Only one may exist for a file; the data folder's lock sees to it.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    lanes: LaneCache,
+    sources: HashMap<String, i64>,
+    next_ingest: Ingest,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, makes it (mode 0600) if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Version`] for one that a newer veribus wrote, [`StoreError::Foreign`],
+    /// [`StoreError::Open`], [`StoreError::Sqlite`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(StoreError::Library { found: rusqlite::version() });
+        }
+        // Made first, so that SQLite gives its own mode to it and to the files beside it.
+        let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+        made.map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        schema::version(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", false)?;
+        connection.pragma_update(None, "cache_size", -32_768)?;
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        schema::prepare(&mut connection)?;
+        let last: Ingest = connection.query_row(
+            "SELECT max(coalesce((SELECT max(ingest) FROM events), 0), coalesce((SELECT max(ingest) FROM cursors), 0))",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(SqliteStore {
+            connection,
+            lanes: LaneCache::default(),
+            sources: HashMap::new(),
+            next_ingest: last + 1,
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        let connection = &self.connection;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let open = OpenTransaction { connection, committed: false };
+        let transaction = SqliteTransaction {
+            insert: connection.prepare_cached(INSERT)?,
+            stored: connection.prepare_cached("SELECT record FROM events WHERE id = ?1")?,
+            lanes: Some(Lanes::new(connection, &mut self.lanes)?),
+            sources: &mut self.sources,
+            next_ingest: self.next_ingest,
+            last_ingest: &mut self.next_ingest,
+            open,
+        };
+        Ok(Box::new(transaction))
+    }
+
+    fn cursor(&self, name: &str) -> Result<Ingest, StoreError> {
+        let mut find = self.connection.prepare_cached("SELECT ingest FROM cursors WHERE name = ?1")?;
+        Ok(find.query_row([name], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+}
+
+const INSERT: &str = "INSERT INTO events \
+    (ingest, id, time, received, source, kind, action, outcome, severity, actor, ip, trace, record) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+
+/// Rolls back when dropped before its end.
+struct OpenTransaction<'s> {
+    connection: &'s Connection,
+    committed: bool,
+}
+
+impl Drop for OpenTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            // SQLite may have rolled back by itself, and the file is right either way.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+struct SqliteTransaction<'s> {
+    insert: CachedStatement<'s>,
+    stored: CachedStatement<'s>,
+    lanes: Option<Lanes<'s>>,
+    sources: &'s mut HashMap<String, i64>,
+    next_ingest: Ingest,
+    last_ingest: &'s mut Ingest,
+    open: OpenTransaction<'s>,
+}
+
+impl SqliteTransaction<'_> {
+    fn insert_one(
+        &mut self,
+        batch: &IncomingBatch,
+        source: i64,
+        incoming: &IncomingEvent,
+    ) -> Result<Inserted, StoreError> {
+        let event = &*incoming.event;
+        let lanes = self.lanes.as_mut().expect("present until the end of the transaction");
+        if !lanes.insert(event.id)? {
+            return self.compare(event.id, incoming);
+        }
+        let actor = event.actor.as_ref();
+        let ingest = self.next_ingest;
+        self.insert.execute(params![
+            ingest,
+            &event.id.bits().to_be_bytes(),
+            event.time.as_nanos(),
+            batch.received.as_nanos(),
+            source,
+            event.kind.name(),
+            event.action.as_str(),
+            event.outcome.id(),
+            event.severity.id(),
+            actor.and_then(|a| a.name.as_ref()).map(|n| n.as_str()),
+            actor.and_then(|a| a.ip).map(|ip| ip.to_string()),
+            event.trace.as_ref().map(|t| t.trace_id.to_bytes()),
+            incoming.record,
+        ])?;
+        self.next_ingest += 1;
+        Ok(Inserted::Stored(ingest))
+    }
+
+    /// Whether a known id comes with the content it has. What retention has deleted is not compared.
+    fn compare(&mut self, id: EventId, incoming: &IncomingEvent) -> Result<Inserted, StoreError> {
+        let key = id.bits().to_be_bytes();
+        let stored: Option<String> = self.stored.query_row([&key[..]], |row| row.get(0)).optional()?;
+        let Some(stored) = stored else { return Ok(Inserted::Duplicate) };
+        let same = stored == incoming.record || record::decode(&stored).is_ok_and(|e| e == *incoming.event);
+        Ok(if same { Inserted::Duplicate } else { Inserted::Conflict })
+    }
+
+    fn source(&mut self, source: &Source) -> Result<i64, StoreError> {
+        let fields = record::source_to_json(source);
+        if let Some(id) = self.sources.get(&fields) {
+            return Ok(*id);
+        }
+        let connection = self.open.connection;
+        connection
+            .prepare_cached("INSERT INTO sources (service, fields) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![source.service.as_str(), fields])?;
+        let id = connection
+            .prepare_cached("SELECT id FROM sources WHERE fields = ?1")?
+            .query_row([&fields], |row| row.get(0))?;
+        if self.sources.len() >= SOURCES_MAX {
+            self.sources.clear();
+        }
+        self.sources.insert(fields, id);
+        Ok(id)
+    }
+}
+
+impl Transaction for SqliteTransaction<'_> {
+    fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
+        let source = self.source(&batch.source)?;
+        batch.events.iter().map(|incoming| self.insert_one(batch, source, incoming)).collect()
+    }
+
+    fn save_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError> {
+        alert.save(self.open.connection)
+    }
+
+    fn set_cursor(&mut self, name: &str, ingest: Ingest) -> Result<(), StoreError> {
+        self.open
+            .connection
+            .prepare_cached("INSERT OR REPLACE INTO cursors (name, ingest) VALUES (?1, ?2)")?
+            .execute(params![name, ingest])?;
+        Ok(())
+    }
+
+    fn delete(&mut self, limit: &PruneLimit, most: u32) -> Result<u64, StoreError> {
+        retention::delete(self.open.connection, limit, most)
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        let mut lanes = self.lanes.take().expect("present until the end of the transaction");
+        lanes.write()?;
+        self.open.connection.execute_batch("COMMIT")?;
+        lanes.keep();
+        self.open.committed = true;
+        *self.last_ingest = self.next_ingest;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTransaction<'_> {
+    fn drop(&mut self) {
+        if !self.open.committed {
+            // A row that was rolled back must not be remembered.
+            self.sources.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use veribus_core::{InstanceId, Timestamp, VerificationEvent, event};
+
+    fn batch(events: Vec<VerificationEvent>) -> IncomingBatch {
+        IncomingBatch {
+            source: Arc::new(Source::new("tests")),
+            received: Timestamp::from_seconds(1),
+            events: events.into_iter().map(IncomingEvent::new).collect(),
+        }
+    }
+
+    fn login(seq: u64, actor: &str) -> VerificationEvent {
+        let id = EventId::new(InstanceId(7), 1, seq);
+        event::authentication("login")
+            .failure()
+            .actor(actor)
+            .into_event(id, Timestamp::from_seconds(5))
+            .unwrap()
+    }
+
+    fn insert(store: &mut SqliteStore, events: Vec<VerificationEvent>) -> Vec<Inserted> {
+        let mut transaction = store.begin().unwrap();
+        let inserted = transaction.insert(&batch(events)).unwrap();
+        transaction.commit().unwrap();
+        inserted
+    }
+
+    #[test]
+    fn an_event_is_stored_once_however_often_it_comes() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("events.db");
+        let mut store = SqliteStore::open(&path).unwrap();
+        let first = insert(&mut store, vec![login(1, "alice"), login(2, "bob"), login(1, "alice")]);
+        assert_eq!(first, [Inserted::Stored(1), Inserted::Stored(2), Inserted::Duplicate]);
+        drop(store);
+        let mut store = SqliteStore::open(&path).unwrap();
+        let again = insert(&mut store, vec![login(2, "bob"), login(3, "carol"), login(2, "mallory")]);
+        assert_eq!(again, [Inserted::Duplicate, Inserted::Stored(3), Inserted::Conflict]);
+    }
+
+    #[test]
+    fn what_is_not_committed_never_was() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(&temp.path().join("events.db")).unwrap();
+        let mut transaction = store.begin().unwrap();
+        transaction.insert(&batch(vec![login(1, "alice")])).unwrap();
+        drop(transaction);
+        assert_eq!(insert(&mut store, vec![login(1, "alice")]), [Inserted::Stored(1)]);
+    }
+
+    #[test]
+    fn a_newer_or_foreign_database_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("events.db");
+        drop(SqliteStore::open(&path).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert_eq!(SqliteStore::open(&path).unwrap_err().code(), "STORE_VERSION");
+        let other = temp.path().join("other.db");
+        Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert_eq!(SqliteStore::open(&other).unwrap_err().code(), "STORE_FOREIGN");
+    }
+}
