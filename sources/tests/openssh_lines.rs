@@ -44,6 +44,12 @@ fn an_accepted_key_names_its_fingerprint() {
 }
 
 #[test]
+fn one_of_several_factors_is_not_yet_a_login() {
+    let e = event("Partial publickey for alice from 192.0.2.1 port 5 ssh2: ED25519 SHA256:k");
+    assert_eq!((&*e.action, e.outcome), ("login.factor", Outcome::Success));
+}
+
+#[test]
 fn every_failed_method_says_why() {
     for (message, reason) in [
         ("Failed password for bob from 192.0.2.1 port 1 ssh2", "bad_password"),
