@@ -11,7 +11,7 @@ use crate::veribus_json::VeribusJson;
 /// What the lines leave open: the year and the time zone of classic syslog stamps.
 ///
 /// The year policy, in full: the first stamp takes the latest year in which its date is not later than the
-/// day after [`SourceOptions::reference`]. Each later stamp keeps the year of the one before it, except that a
+/// day after the reference. Each later stamp keeps the year of the one before it, except that a
 /// jump back of more than 180 days begins the next year, a jump ahead of more than 358 days is a late line of
 /// the year before, and no date is ever later than the day after the reference. Small jumps back change
 /// nothing. 29 February in a common year belongs to the nearest leap year before it.
