@@ -19,6 +19,7 @@ use super::lane::LaneReader;
 use super::slot::Slot;
 use crate::clock::Clock;
 use crate::event::{EventId, Timestamp, VerificationEvent};
+use crate::redact::Redactor;
 use crate::ring::record;
 use crate::ring::ticks::{self, Calibration};
 
@@ -247,17 +248,4 @@ impl Drop for Dispatcher {
 fn lock_commands(engine: &Engine) -> Vec<Command> {
     let _slots = lock(&engine.slots);
     engine.take_commands()
-}
-
-struct Redactor;
-impl Redactor {
-    fn standard() -> Self {
-        Redactor
-    }
-    fn none() -> Self {
-        Redactor
-    }
-    fn redact(&self, _: &mut VerificationEvent) -> u64 {
-        0
-    }
 }
