@@ -30,11 +30,11 @@ impl<'a> Envelope<'a> {
         expect(&mut rest, b"\",\"i\":").ok_or("`i` is missing")?;
         let index = number(&mut rest).ok_or("`i` is not a number")?;
         expect(&mut rest, b",\"t\":\"").ok_or("`t` is missing")?;
-        let time = take(&mut rest, 30).and_then(ascii).ok_or("`t` is not a time of 30 characters")?;
+        let time = take(&mut rest, 30).and_then(time_text).ok_or("`t` is not a time with nine digits")?;
         expect(&mut rest, b"\",\"m\":\"").ok_or("`m` is missing")?;
-        take(&mut rest, 8).and_then(ascii).ok_or("`m` has no run of 8 digits")?;
+        take(&mut rest, 8).filter(|run| run.iter().all(is_lower_hex)).ok_or("`m` has no run of 8 digits")?;
         expect(&mut rest, b".").ok_or("`m` has no run of 8 digits")?;
-        number(&mut rest).ok_or("`m` has no nanoseconds")?;
+        digits(&mut rest).ok_or("`m` has no nanoseconds")?;
         expect(&mut rest, b"\",\"p\":\"").ok_or("`p` is missing")?;
         let previous =
             take(&mut rest, 64).and_then(Digest::from_hex).ok_or("`p` is not 64 hexadecimal digits")?;
@@ -42,8 +42,7 @@ impl<'a> Envelope<'a> {
             None
         } else {
             expect(&mut rest, b"\",\"kind\":\"").ok_or("neither `ev` nor `kind` follows `p`")?;
-            let end = rest.iter().position(|b| *b == b'"').ok_or("`kind` does not end")?;
-            Some(take(&mut rest, end).and_then(ascii).ok_or("`kind` is not ASCII")?)
+            Some(kind_text(&mut rest).ok_or("`kind` is not 1 to 32 of `a-z` and `_`")?)
         };
         if line.last() != Some(&b'}') {
             return Err("it does not end with `}`");
@@ -67,12 +66,31 @@ fn ascii(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii())
 }
 
-/// A decimal number without leading zeroes, up to 2⁶⁴ − 1.
-fn number(rest: &mut &[u8]) -> Option<u64> {
+fn is_lower_hex(byte: &u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// `0000-00-00T00:00:00.000000000Z` with any digits.
+fn time_text(bytes: &[u8]) -> Option<&str> {
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let fits_all = bytes.iter().zip(b"0000-00-00T00:00:00.000000000Z").all(fits);
+    ascii(bytes).filter(|_| fits_all)
+}
+
+fn kind_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    let end = rest.iter().position(|b| *b == b'"')?;
+    let named = |kind: &&[u8]| kind.iter().all(|b| matches!(b, b'a'..=b'z' | b'_'));
+    take(rest, end).filter(|kind| (1..=32).contains(&kind.len())).filter(named).and_then(ascii)
+}
+
+/// Decimal digits without leading zeroes.
+fn digits<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     let end = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
     let digits = ascii(take(rest, end)?)?;
-    if digits.len() > 1 && digits.starts_with('0') {
-        return None;
-    }
-    digits.parse().ok()
+    (digits == "0" || !digits.is_empty() && !digits.starts_with('0')).then_some(digits)
+}
+
+/// As [`digits`], up to 2⁶⁴ − 1.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    digits(rest)?.parse().ok()
 }

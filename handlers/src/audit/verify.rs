@@ -93,7 +93,7 @@ fn once(paths: &Paths) -> Result<(VerifyReport, Option<Head>), AuditError> {
     }
     let mut walked = Walk::new(&paths.log, &segments, head).run()?;
     let removed = walked.first.map_or(0, |mark| mark.next);
-    if removed > 0 && !removed_by_policy(&walked) {
+    if walked.first_bad.is_none() && removed > 0 && !removed_by_policy(&walked) {
         let segment = segments[0].path.clone();
         let (line, offset, index) = (1, 0, removed);
         walked.first_bad = Some(FirstBad { segment, line, offset, index, problem: Problem::Removed });

@@ -64,6 +64,25 @@ pub enum Problem {
     HeadOfOtherLog,
 }
 
+impl Problem {
+    /// Its name in `--json`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Problem::Malformed(_) => "malformed",
+            Problem::Unterminated => "unterminated",
+            Problem::TooLong => "too_long",
+            Problem::OtherLog => "other_log",
+            Problem::Index { .. } => "index",
+            Problem::Previous { .. } => "previous",
+            Problem::Changed { .. } => "changed",
+            Problem::Inserted => "inserted",
+            Problem::CutOff { .. } => "cut_off",
+            Problem::Removed => "removed",
+            Problem::HeadOfOtherLog => "head_of_other_log",
+        }
+    }
+}
+
 const RUN_TOGETHER: Problem = Problem::Malformed("it is not one JSON object");
 
 impl fmt::Display for Problem {

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
+#[cfg(feature = "audit")]
+pub(crate) mod edits;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
