@@ -15,7 +15,7 @@ use super::builder::WhenFull;
 use super::confirm::Confirm;
 use super::delivery::Delivery;
 use super::engine::{Command, Engine, lock};
-use super::lane::LaneReader;
+use super::lane::{LaneReader, Side};
 use super::slot::Slot;
 use crate::clock::Clock;
 use crate::event::{EventId, Timestamp, VerificationEvent};
@@ -185,7 +185,7 @@ impl Dispatcher {
         let LaneReader { lane, ring } = &mut self.lanes[at];
         let Some(bytes) = ring.peek() else { return };
         let head = record::head(bytes);
-        let side = (head.side || head.confirm).then(|| lane.take_side()).unwrap_or_default();
+        let side = if head.side || head.confirm { lane.take_side() } else { Side::default() };
         let mut event = match side.event {
             Some(event) => *event,
             None => record::decode(bytes, EventId::new(self.engine.instance(), lane.number, head.seq), time),

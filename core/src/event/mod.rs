@@ -1,6 +1,7 @@
 //! The event: a fixed core, open attributes, identity by sequence.
 
 mod attributes;
+mod builder;
 pub(crate) mod check;
 pub(crate) mod draft;
 mod entity;
@@ -18,9 +19,8 @@ mod value;
 use std::time::Duration;
 
 pub use attributes::Attributes;
-pub use draft::{
-    Draft, EventDraft, authentication, authorization, configuration, family, performance, security,
-};
+pub use builder::{EventDraft, authentication, authorization, configuration, family, performance, security};
+pub use draft::Draft;
 pub use entity::{Actor, Target};
 pub use error::EventError;
 pub use id::{EventId, InstanceId};
