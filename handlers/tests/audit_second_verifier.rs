@@ -6,8 +6,9 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::edits::{any_edit, apply};
 use common::{Trail, logins};
@@ -33,45 +34,80 @@ fn ours(report: &VerifyReport) -> Value {
     })
 }
 
-fn theirs(path: &Path) -> Value {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/verify_audit.py");
-    let output = Command::new("python3")
-        .args(["-I", "-S"])
-        .arg(tool)
-        .arg("--json")
-        .arg(path)
-        .output()
-        .expect("python3 runs");
-    let text = String::from_utf8_lossy(&output.stderr);
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("no JSON: {text}"));
-    assert_eq!(output.status.code(), Some(i32::from(!report["first_bad"].is_null())));
-    report
+fn tool() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/verify_audit.py")
 }
 
-fn compare(path: &Path, what: &str) {
-    assert_eq!(theirs(path), ours(&verify(path).expect("readable")), "{what}");
+/// One Python that answers a report for each path.
+struct Second {
+    child: Child,
+    answers: BufReader<ChildStdout>,
 }
 
-/// Whether there is a Python; says so where there is none.
-fn python() -> bool {
-    let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        println!("skipped: no python3 here, so the second verifier was not compared");
+const SERVE: &str = "import json, sys; sys.dont_write_bytecode = True; sys.path.insert(0, sys.argv[1])
+import verify_audit
+for path in sys.stdin: print(json.dumps(verify_audit.verify(path[:-1])), flush=True)";
+
+impl Second {
+    /// `None`, said aloud, where there is no Python.
+    fn start() -> Option<Second> {
+        let folder = tool();
+        let mut command = Command::new("python3");
+        command.args(["-I", "-S", "-c", SERVE]).arg(folder.parent().expect("a folder"));
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let Ok(mut child) = child else {
+            println!("skipped: no python3 here, so the second verifier was not compared");
+            return None;
+        };
+        let answers = BufReader::new(child.stdout.take().expect("piped"));
+        Some(Second { child, answers })
     }
-    found
+
+    fn compare(&mut self, path: &Path, what: &str) {
+        let questions = self.child.stdin.as_mut().expect("piped");
+        writeln!(questions, "{}", path.display()).expect("asked");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("answered");
+        let theirs: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("no answer: {what}"));
+        assert_eq!(theirs, ours(&verify(path).expect("readable")), "{what}");
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ended = self.child.wait();
+    }
+}
+
+#[test]
+fn its_exit_code_tells_intact_altered_and_unusable_apart() {
+    if Second::start().is_none() {
+        return;
+    }
+    let code = |path: &Path, options: &[&str]| {
+        let output = Command::new("python3").args(["-I", "-S"]).arg(tool()).args(options).arg(path).output();
+        output.expect("python3 runs").status.code()
+    };
+    let trail = Trail::new().written(3);
+    assert_eq!(code(&trail.path(), &["--strict"]), Some(0));
+    let bytes = trail.bytes();
+    trail.overwrite(&[&bytes[..], b"{"].concat());
+    assert_eq!((code(&trail.path(), &[]), code(&trail.path(), &["--strict"])), (Some(0), Some(1)));
+    trail.overwrite(&bytes[..bytes.len() - 1]);
+    assert_eq!(code(&trail.path(), &["--json"]), Some(1));
+    assert_eq!((code(&trail.file("none"), &[]), code(&trail.path(), &["--no-such"])), (Some(2), Some(2)));
 }
 
 #[test]
 fn both_name_the_same_line_after_any_edit() {
-    if !python() {
-        return;
-    }
+    let Some(mut second) = Second::start() else { return };
     let trail = Trail::new().written(7);
     let (bytes, head) = (trail.bytes(), fs::read(trail.file("audit.log.head")).expect("a head"));
-    compare(&trail.path(), "untouched");
+    second.compare(&trail.path(), "untouched");
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let mut runner = TestRunner::deterministic();
-    for case in 0..64 {
+    for case in 0..256 {
         let edit = any_edit(lines.len()).new_tree(&mut runner).expect("an edit").current();
         let Some((edited, _)) = apply(&edit, &lines) else { continue };
         trail.overwrite(&edited);
@@ -81,16 +117,14 @@ fn both_name_the_same_line_after_any_edit() {
             1 => fs::write(trail.file("audit.log.head"), "{}").expect("written"),
             _ => {}
         }
-        compare(&trail.path(), &format!("case {case}: {edit:?}"));
+        second.compare(&trail.path(), &format!("case {case}: {edit:?}"));
         fs::write(trail.file("audit.log.head"), &head).expect("written");
     }
 }
 
 #[test]
 fn both_read_segments_retention_and_crash_tails_alike() {
-    if !python() {
-        return;
-    }
+    let Some(mut second) = Second::start() else { return };
     for keep in [None, Some(3)] {
         let trail = Trail::new();
         let mut builder = AuditLogger::builder(trail.path()).rotate_at_bytes(2048);
@@ -102,10 +136,10 @@ fn both_read_segments_retention_and_crash_tails_alike() {
             logger.handle(batch).expect("taken");
         }
         drop(logger);
-        compare(&trail.path(), "untouched");
+        second.compare(&trail.path(), "untouched");
         let whole = trail.bytes();
         trail.overwrite(&[&whole[..], b"{\"v\":1,\"lo"].concat());
-        compare(&trail.path(), "torn");
+        second.compare(&trail.path(), "torn");
         trail.overwrite(&whole);
         let closed: Vec<_> =
             trail.names().into_iter().filter(|name| name.starts_with("audit.log.0")).collect();
@@ -116,13 +150,13 @@ fn both_read_segments_retention_and_crash_tails_alike() {
                 let mut changed = bytes.clone();
                 changed[at] ^= 1;
                 fs::write(&path, changed).expect("written");
-                compare(&trail.path(), &format!("byte {at} of {name}"));
+                second.compare(&trail.path(), &format!("byte {at} of {name}"));
             }
             fs::remove_file(&path).expect("there");
-            compare(&trail.path(), &format!("without {name}"));
+            second.compare(&trail.path(), &format!("without {name}"));
             fs::write(&path, bytes).expect("put back");
         }
         fs::remove_file(trail.path()).expect("there");
-        compare(&trail.path(), "without the open segment");
+        second.compare(&trail.path(), "without the open segment");
     }
 }

@@ -65,7 +65,7 @@ impl SegmentFile for BrokenFile {
             self.failed_sync = true;
             return Err(io::Error::from_raw_os_error(libc::EIO));
         }
-        self.file.sync()
+        Ok(())
     }
 
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
@@ -90,15 +90,15 @@ impl Storage for BrokenDisk {
         Ok(Box::new(BrokenFile { file, faults: Arc::clone(&self.0), failed_sync: false }))
     }
 
-    fn replace(&self, path: &Path, through: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
+    fn replace(&self, path: &Path, through: &Path, bytes: &[u8], _sync: bool) -> io::Result<()> {
         if spend(&self.0.bad_heads) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        Disk.replace(path, through, bytes, sync)
+        Disk.replace(path, through, bytes, false)
     }
 
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        Disk.sync_folder(folder)
+    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+        Ok(())
     }
 }
 
