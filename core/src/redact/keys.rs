@@ -77,27 +77,33 @@ const ENDINGS: &[&str] = &[
 /// Secret as the last word of a name: `user_pin`, `cardCvv`, but not `spin`.
 const WORDS: &[&str] = &["pin", "pwd", "cvv", "cvc", "otp", "totp", "jwt", "ssn", "csrf", "xsrf"];
 
-/// Bits of the table of name endings.
+/// Bits of a table of name endings.
 const TAIL_BITS: usize = 1024;
+/// Letters of a long and of a short ending; no name above is shorter.
+const LONG_TAIL: usize = 5;
+const SHORT_TAIL: usize = 3;
 
 /// Decides whether a name is secret.
 pub(super) struct KeyNames {
-    /// Set where a secret name ends in three letters of this hash: most names are decided by these three.
-    tails: [u64; TAIL_BITS / 64],
+    /// Endings of five letters, of the names that have so many: they decide most questions.
+    long_tails: Tails,
+    /// Endings of three letters, of the others.
+    short_tails: Tails,
+    /// A name too short for both was added, so every name is compared.
+    added_shorter: bool,
     added: BTreeSet<Vec<u8>>,
     allowed: BTreeSet<Vec<u8>>,
-    /// A name too short for `tails` was added, so every name is compared.
-    added_short: bool,
 }
 
 impl KeyNames {
     /// The names of `docs/redaction.md`.
     pub(super) fn standard() -> Self {
         let mut names = KeyNames {
-            tails: [0; TAIL_BITS / 64],
+            long_tails: Tails::default(),
+            short_tails: Tails::default(),
+            added_shorter: false,
             added: BTreeSet::new(),
             allowed: BTreeSet::new(),
-            added_short: false,
         };
         ENDINGS.iter().chain(WORDS).for_each(|name| names.mark(name.as_bytes()));
         names
@@ -119,19 +125,21 @@ impl KeyNames {
     }
 
     fn mark(&mut self, name: &[u8]) {
-        match tail(name) {
-            Some(hash) => self.tails[hash / 64] |= 1 << (hash % 64),
-            None => self.added_short = true,
+        match tails(name) {
+            (_, Some(long)) => self.long_tails.insert(long),
+            (Some(short), None) => self.short_tails.insert(short),
+            (None, None) => self.added_shorter = true,
         }
     }
 
     /// Whether values under `name` are secret. The cheap answer first: most names end like no secret one.
     #[inline]
     pub(super) fn is_secret(&self, name: &[u8]) -> bool {
-        match tail(name) {
-            Some(hash) if self.tails[hash / 64] & 1 << (hash % 64) != 0 => self.compare(name),
-            _ => self.added_short && self.compare(name),
-        }
+        let (short, long) = tails(name);
+        let may_be = short.is_some_and(|tail| self.short_tails.contains(tail))
+            || long.is_some_and(|tail| self.long_tails.contains(tail))
+            || self.added_shorter;
+        may_be && self.compare(name)
     }
 
     fn compare(&self, name: &[u8]) -> bool {
@@ -148,23 +156,40 @@ impl KeyNames {
     }
 }
 
-/// Hash of the last three letters of a name, trailing digits and all punctuation left out; `None` if it has
-/// fewer than three.
+/// A set of hashes of name endings; may contain more than was put in, never less.
+#[derive(Default)]
+struct Tails([u64; TAIL_BITS / 64]);
+
+impl Tails {
+    fn insert(&mut self, tail: usize) {
+        self.0[tail / 64 % self.0.len()] |= 1 << (tail % 64);
+    }
+
+    #[inline]
+    fn contains(&self, tail: usize) -> bool {
+        self.0[tail / 64 % self.0.len()] & 1 << (tail % 64) != 0
+    }
+}
+
+/// Hashes of the last three and five letters of a name, trailing digits and all punctuation left out; `None`
+/// where it has fewer.
 #[inline]
-fn tail(name: &[u8]) -> Option<usize> {
-    let mut hash = 0;
-    let mut letters = 0;
+fn tails(name: &[u8]) -> (Option<usize>, Option<usize>) {
+    let (mut hash, mut letters, mut short) = (0_usize, 0, None);
     for byte in name.iter().rev() {
         if !is_letter(*byte) || letters == 0 && byte.is_ascii_digit() {
             continue;
         }
         hash = hash * 37 + usize::from(byte.to_ascii_lowercase());
         letters += 1;
-        if letters == 3 {
-            return Some(hash % TAIL_BITS);
+        if letters == SHORT_TAIL {
+            short = Some(hash);
+        }
+        if letters == LONG_TAIL {
+            return (short, Some(hash));
         }
     }
-    None
+    (short, None)
 }
 
 /// Letters and digits, and everything that is not ASCII.

@@ -14,7 +14,7 @@ const SHORTEST_TOKEN: usize = 15;
 const CARD_DIGITS_MIN: usize = 13;
 
 /// What a byte may be the sign of. The patterns are asked at these bytes only.
-const NOTHING: u8 = 0;
+pub(super) const NOTHING: u8 = 0;
 /// `=`: `password=…`
 const EQUALS: u8 = 1;
 /// `:`: `"password": …`, `Authorization: …`, `https://user:…`
@@ -27,6 +27,8 @@ const JWT: u8 = 8;
 const SPACE: u8 = 16;
 /// The first digit of a card number.
 const DIGIT: u8 = 32;
+/// `b`, `B`: without one there is no `Bearer` and no `Basic`. No pattern is asked at it.
+const LETTER_B: u8 = 64;
 
 const SIGNS: [u8; 256] = {
     let mut signs = [NOTHING; 256];
@@ -39,6 +41,8 @@ const SIGNS: [u8; 256] = {
     signs[b'J' as usize] = JWT;
     signs[b' ' as usize] = SPACE;
     signs[b'\t' as usize] = SPACE;
+    signs[b'b' as usize] = LETTER_B;
+    signs[b'B' as usize] = LETTER_B;
     let mut digit = b'0';
     while digit <= b'9' {
         signs[digit as usize] = DIGIT;
@@ -47,11 +51,11 @@ const SIGNS: [u8; 256] = {
     signs
 };
 
-/// Whether it is worth to look closer; `false` only if [`mask`] would find nothing.
+/// The signs at which a pattern can stand in `text`; none if there is no secret in it, which is the usual case.
 #[inline]
-pub(super) fn may_hold_secret(text: &[u8]) -> bool {
+pub(super) fn signs_in(text: &[u8]) -> u8 {
     if text.len() < SHORTEST {
-        return false;
+        return NOTHING;
     }
     let (mut signs, mut digits) = (NOTHING, 0);
     for byte in text {
@@ -59,15 +63,34 @@ pub(super) fn may_hold_secret(text: &[u8]) -> bool {
         signs |= sign;
         digits += usize::from(sign == DIGIT);
     }
-    signs & (EQUALS | COLON) != 0
-        || signs & (PREFIX | JWT) != 0 && text.len() >= SHORTEST_TOKEN
-        || signs & SPACE != 0 && text.len() >= credential::SHORTEST
-        || digits >= CARD_DIGITS_MIN
+    if text.len() < SHORTEST_TOKEN {
+        signs &= !(PREFIX | JWT);
+    }
+    if signs & LETTER_B == 0 || text.len() < credential::SHORTEST {
+        signs &= !SPACE;
+    }
+    if digits < CARD_DIGITS_MIN || !has_long_number(text) {
+        signs &= !DIGIT;
+    }
+    signs & !LETTER_B
+}
+
+/// Whether so many digits as a card has stand with nothing but spaces and dashes between. Without a branch a
+/// byte: digits come and go in no order that a processor could learn.
+fn has_long_number(text: &[u8]) -> bool {
+    let (mut run, mut longest) = (0_usize, 0);
+    for byte in text {
+        let digit = byte.is_ascii_digit();
+        let goes_on = digit | (*byte == b' ') | (*byte == b'-');
+        run = (run + usize::from(digit)) & usize::from(goes_on).wrapping_neg();
+        longest = longest.max(run);
+    }
+    longest >= CARD_DIGITS_MIN
 }
 
 /// `text` with its secrets masked, or `None` if there are none. Masks replace whole characters.
 pub(super) fn mask(text: &[u8], keys: &KeyNames) -> Option<Vec<u8>> {
-    let mut scan = Scan { text, keys, no_jwt_before: 0 };
+    let mut scan = Scan { text, keys, signs: signs_in(text), no_jwt_before: 0 };
     let mut out: Option<Vec<u8>> = None;
     let (mut copied, mut at) = (0, 0);
     while let Some(secret) = scan.next(at) {
@@ -88,6 +111,8 @@ pub(super) fn mask(text: &[u8], keys: &KeyNames) -> Option<Vec<u8>> {
 struct Scan<'a> {
     text: &'a [u8],
     keys: &'a KeyNames,
+    /// Where to ask; the others cannot stand in this text.
+    signs: u8,
     /// No JWT begins before this place: each run of its letters is read once, so the pass stays linear.
     no_jwt_before: usize,
 }
@@ -96,12 +121,10 @@ impl Scan<'_> {
     /// The first secret that begins at `from` or behind, and whose sign stands there too.
     fn next(&mut self, from: usize) -> Option<Range<usize>> {
         let mut at = from;
-        while at < self.text.len() {
-            let sign = SIGNS[usize::from(self.text[at])];
-            if sign != NOTHING
-                && let Some(secret) = self.at_sign(sign, at)
-                && secret.start >= from
-            {
+        while let Some(bytes) = self.text[at..].iter().position(|b| SIGNS[usize::from(*b)] & self.signs != 0)
+        {
+            at += bytes;
+            if let Some(secret) = self.at_sign(at).filter(|secret| secret.start >= from) {
                 return Some(secret);
             }
             at += 1;
@@ -109,9 +132,9 @@ impl Scan<'_> {
         None
     }
 
-    fn at_sign(&mut self, sign: u8, at: usize) -> Option<Range<usize>> {
+    fn at_sign(&mut self, at: usize) -> Option<Range<usize>> {
         let text = self.text;
-        match sign {
+        match SIGNS[usize::from(text[at])] {
             EQUALS => assignment::at_equals(text, at, self.keys),
             COLON if text[at..].starts_with(b"://") => credential::in_url(text, at),
             COLON => assignment::at_colon(text, at, self.keys),

@@ -33,21 +33,15 @@ pub enum TraceError {
 }
 
 macro_rules! id_impls {
-    ($name:ident, $bytes:literal, $what:literal) => {
+    ($name:ident, $bytes:literal, $word:ident, $what:literal) => {
         impl $name {
             #[doc = concat!("The ", $what, " of these bytes.")]
             ///
             /// # Errors
             /// [`TraceError::ZeroId`] if all are zero.
+            #[inline]
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Result<Self, TraceError> {
-                let mut i = 0;
-                while i < $bytes {
-                    if bytes[i] != 0 {
-                        return Ok($name(bytes));
-                    }
-                    i += 1;
-                }
-                Err(TraceError::ZeroId)
+                if $word::from_ne_bytes(bytes) == 0 { Err(TraceError::ZeroId) } else { Ok($name(bytes)) }
             }
 
             /// The bytes, big-endian as they are printed.
@@ -89,8 +83,8 @@ macro_rules! id_impls {
     };
 }
 
-id_impls!(TraceId, 16, "trace id");
-id_impls!(SpanId, 8, "span id");
+id_impls!(TraceId, 16, u128, "trace id");
+id_impls!(SpanId, 8, u64, "span id");
 
 /// The place of an event in a distributed trace: trace id, span id, flags. 25 bytes, `Copy`.
 ///

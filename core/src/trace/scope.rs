@@ -4,21 +4,47 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
-use super::TraceContext;
+use super::{SpanId, TraceContext, TraceId};
 
 /// What the innermost scope of this thread says. Nothing here has a destructor, so it can be read at any time
 /// of a thread's life, also while its other thread-locals are torn down.
 struct Ambient {
-    context: Cell<Option<TraceContext>>,
+    /// Zero where there is no trace: no span id is. A thread without a trace is answered by this one word.
+    span_id: Cell<u64>,
+    trace_id: Cell<u128>,
+    flags: Cell<u8>,
     /// Scopes entered and not yet unwound.
     depth: Cell<u32>,
     /// Entries in [`ENDED_EARLY`].
     ended_early: Cell<u32>,
 }
 
+impl Ambient {
+    #[inline]
+    fn context(&self) -> Option<TraceContext> {
+        let span_id = SpanId::from_bytes(self.span_id.get().to_ne_bytes()).ok()?;
+        let trace_id = TraceId::from_bytes(self.trace_id.get().to_ne_bytes()).ok()?;
+        Some(TraceContext::new(trace_id, span_id, self.flags.get()))
+    }
+
+    #[inline]
+    fn set_context(&self, context: Option<TraceContext>) {
+        let Some(context) = context else { return self.span_id.set(0) };
+        self.span_id.set(u64::from_ne_bytes(context.span_id.to_bytes()));
+        self.trace_id.set(u128::from_ne_bytes(context.trace_id.to_bytes()));
+        self.flags.set(context.flags());
+    }
+}
+
 thread_local! {
     static AMBIENT: Ambient = const {
-        Ambient { context: Cell::new(None), depth: Cell::new(0), ended_early: Cell::new(0) }
+        Ambient {
+            span_id: Cell::new(0),
+            trace_id: Cell::new(0),
+            flags: Cell::new(0),
+            depth: Cell::new(0),
+            ended_early: Cell::new(0),
+        }
     };
     /// Scopes that ended before one that was entered later: their depth, and what to restore when that one
     /// ends. At most one entry a depth.
@@ -28,7 +54,7 @@ thread_local! {
 /// The trace of the innermost [`TraceScope`] of this thread.
 #[inline]
 pub(super) fn innermost() -> Option<TraceContext> {
-    AMBIENT.try_with(|ambient| ambient.context.get()).ok().flatten()
+    AMBIENT.try_with(Ambient::context).ok().flatten()
 }
 
 /// This thread is in a trace as long as this guard lives; made by [`TraceContext::enter`].
@@ -61,7 +87,9 @@ impl TraceContext {
         let entered = AMBIENT.try_with(|ambient| {
             let depth = ambient.depth.get().wrapping_add(1);
             ambient.depth.set(depth);
-            (ambient.context.replace(Some(self)), depth)
+            let previous = ambient.context();
+            ambient.set_context(Some(self));
+            (previous, depth)
         });
         let (previous, depth) = entered.unwrap_or((None, 0));
         TraceScope { previous, depth, this_thread: PhantomData }
@@ -89,7 +117,7 @@ impl Drop for TraceScope {
             if ambient.depth.get() != self.depth {
                 return end_early(ambient, self);
             }
-            ambient.context.set(self.previous);
+            ambient.set_context(self.previous);
             ambient.depth.set(self.depth.saturating_sub(1));
             if ambient.ended_early.get() != 0 {
                 unwind_ended(ambient);
@@ -114,7 +142,7 @@ fn unwind_ended(ambient: &Ambient) {
         let mut ended = ended.borrow_mut();
         while let Some(at) = ended.iter().position(|(depth, _)| *depth == ambient.depth.get()) {
             let (depth, previous) = ended.swap_remove(at);
-            ambient.context.set(previous);
+            ambient.set_context(previous);
             ambient.depth.set(depth.saturating_sub(1));
         }
         ambient.ended_early.set(ended.len() as u32);

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::run;
+
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
 
@@ -36,13 +38,21 @@ pub(in crate::redact) fn at_digit(text: &[u8], at: usize) -> Option<Range<usize>
     found
 }
 
+/// The cheap answer first: what stands before, and how long the first group is.
 fn may_begin(text: &[u8], at: usize) -> bool {
     let before = |n: usize| at.checked_sub(n).map(|at| text[at]);
-    match before(1) {
-        Some(b'0'..=b'9' | b'+') => false,
-        Some(b'.') => !before(2).is_some_and(|b| b.is_ascii_digit()),
-        _ => true,
+    let inside = match before(1) {
+        Some(b'0'..=b'9' | b'+') => true,
+        Some(b'.') => before(2).is_some_and(|b| b.is_ascii_digit()),
+        _ => false,
+    };
+    if inside {
+        return false;
     }
+    let area = &text[at..text.len().min(at + DIGITS_MAX + 1)];
+    let group = run(area, 0, |b| b.is_ascii_digit());
+    let goes_on = matches!(area.get(group), Some(b' ' | b'-'));
+    (DIGITS_MIN..=DIGITS_MAX).contains(&group) || goes_on && matches!(group, 4 | 6 | 8)
 }
 
 fn is_fraction(text: &[u8], end: usize) -> bool {

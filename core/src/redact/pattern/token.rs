@@ -74,6 +74,25 @@ const FORMS: [Form; 32] = [
     form("sntrys_", 20, base64),
 ];
 
+/// The last three bytes of every prefix, hashed: nearly all dashes and dots are decided by these.
+const ENDINGS: [u64; 8] = {
+    let mut endings = [0; 8];
+    let mut at = 0;
+    while at < FORMS.len() {
+        if let Some(hash) = ending_hash(FORMS[at].prefix) {
+            endings[hash / 64] |= 1 << (hash % 64);
+        }
+        at += 1;
+    }
+    endings
+};
+
+/// A number below 512 of the last three bytes.
+const fn ending_hash(text: &[u8]) -> Option<usize> {
+    let Some([a, b, c]) = text.last_chunk::<3>() else { return None };
+    Some((*a as usize * 31 + *b as usize * 7 + *c as usize) % 512)
+}
+
 /// Keys whose first letters end in no punctuation; the sign is their `I`.
 const KEYS_WITH_I: [(&[u8], usize, fn(u8) -> bool); 3] =
     [(b"AKIA", 16, upper), (b"ASIA", 16, upper), (b"AIza", 30, is_token_byte)];
@@ -84,11 +103,15 @@ pub(in crate::redact) fn at_prefix(text: &[u8], at: usize) -> Option<Range<usize
         return at_i(text, at);
     }
     let tail = at + 1;
+    let head = &text[..tail];
+    let last = ending_hash(head)?;
+    if ENDINGS[last / 64] & 1 << (last % 64) == 0 {
+        return None;
+    }
     // The shortest tail of all forms; ordinary words with a dash or a dot end here.
     if text.len() < tail + 8 || !text[tail..tail + 8].iter().all(|b| base64(*b)) {
         return None;
     }
-    let head = &text[..tail];
     let form = FORMS.iter().find(|form| head.ends_with(form.prefix))?;
     if form.strict && !is_strictly(form, text, tail) {
         return None;
