@@ -1,16 +1,162 @@
-//! `veribus audit`.
+//! `veribus audit verify PATH`: reads every line of an audit trail and names the first that was altered.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use veribus_core::escape::Escaped;
+use veribus_handlers::AuditError;
+use veribus_handlers::audit::{Anchor, VerifyReport, verify};
 
 use crate::cli::{CommandError, Exit};
-use crate::output::Output;
+use crate::output::{Output, grouped};
+
+/// The trail's file in a folder that is named instead of it.
+pub(crate) const LOG_NAME: &str = "audit.log";
 
 /// Arguments of `veribus audit`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-/// Runs `veribus audit`.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check that no line was changed, removed, added or moved
+    ///
+    /// Exits 0 if the trail is intact, 1 if it was altered (the segment and the line are named), 2 if there is
+    /// no trail to read.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// The trail that is written to (`audit.log`; closed segments beside it are read too), or its folder
+    path: PathBuf,
+    /// Fail also on what a crash left behind the last line, and on a missing head file
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Runs `veribus audit verify`.
 ///
 /// # Errors
-/// [`CommandError`]: not built yet.
-pub fn run(_args: Args, _out: &mut Output) -> Result<Exit, CommandError> {
-    Err(CommandError::usage("`audit` is not built yet"))
+/// Exit code 2 where the trail cannot be read.
+pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    let Command::Verify(args) = args.command;
+    let path = log_in(&args.path);
+    let report = verify(&path).map_err(|error| unreadable(&path, error))?;
+    let passed = if args.strict { report.is_spotless() } else { report.is_intact() };
+    if out.is_json() {
+        out.json(&Document::of(&path, &report, passed))?;
+    } else {
+        show(&path, &report, passed, out)?;
+    }
+    Ok(if passed { Exit::Fine } else { Exit::Found })
+}
+
+/// The trail itself, where its folder was named.
+pub(crate) fn log_in(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(LOG_NAME) } else { path.to_owned() }
+}
+
+fn unreadable(path: &Path, error: AuditError) -> CommandError {
+    let shown = path.to_string_lossy();
+    let failed = CommandError::usage(format!("cannot verify `{}`", Escaped(&shown))).because(error);
+    failed.help(format!("name the trail itself or the folder that holds `{LOG_NAME}`"))
+}
+
+fn show(path: &Path, report: &VerifyReport, passed: bool, out: &mut Output) -> Result<(), CommandError> {
+    let style = out.style();
+    if let Some(bad) = &report.first_bad {
+        let segment = bad.segment.to_string_lossy();
+        out.line(format_args!("{}  {} line {}", style.red("ALTERED"), Escaped(&segment), grouped(bad.line)))?;
+        out.line(format_args!("  what   {}", bad.problem))?;
+        out.line(format_args!("  where  byte {} of the file, index {} of the trail", bad.offset, bad.index))?;
+        return out.line(format_args!("  good   {} lines before it", grouped(report.lines)));
+    }
+    let head = report.head.map_or_else(|| "none".to_owned(), |head| head.to_string());
+    let verdict = if passed { style.green("ok") } else { style.red("FAILED") };
+    let (lines, events, files) = (grouped(report.lines), grouped(report.events), report.segments.len());
+    out.line(format_args!("{verdict}  {lines} lines, {events} events, {files} files, head {head}"))?;
+    if report.removed > 0 {
+        out.line(format_args!("  {} older lines were removed by retention", grouped(report.removed)))?;
+    }
+    if let Some(tail) = &report.crash_tail {
+        let segment = tail.segment.to_string_lossy();
+        let at = format_args!("{} line {}", Escaped(&segment), grouped(tail.line)).to_string();
+        out.line(format_args!("  crash tail of {} bytes at {at}: no sign of tampering", tail.bytes))?;
+    }
+    if report.anchor != Anchor::Anchored {
+        let head = format!("{}.head", path.to_string_lossy());
+        let why = "a last line that was changed or cut off would not show";
+        out.line(format_args!("  head file `{}` is missing or damaged: {why}", Escaped(&head)))?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Document {
+    path: String,
+    verified: bool,
+    intact: bool,
+    log: Option<String>,
+    lines: u64,
+    events: u64,
+    removed: u64,
+    head: Option<String>,
+    anchored: bool,
+    anchored_lines: Option<u64>,
+    segments: Vec<String>,
+    first_bad: Option<Bad>,
+    crash_tail: Option<Tail>,
+}
+
+#[derive(Serialize)]
+struct Bad {
+    segment: String,
+    line: u64,
+    offset: u64,
+    index: u64,
+    problem: String,
+}
+
+#[derive(Serialize)]
+struct Tail {
+    segment: String,
+    line: u64,
+    offset: u64,
+    bytes: u64,
+}
+
+impl Document {
+    fn of(path: &Path, report: &VerifyReport, passed: bool) -> Self {
+        let name = |path: &Path| path.to_string_lossy().into_owned();
+        Document {
+            path: name(path),
+            verified: passed,
+            intact: report.is_intact(),
+            log: report.log.map(|log| log.to_string()),
+            lines: report.lines,
+            events: report.events,
+            removed: report.removed,
+            head: report.head.map(|head| head.to_string()),
+            anchored: report.anchor == Anchor::Anchored,
+            anchored_lines: report.anchored_lines,
+            segments: report.segments.iter().map(|segment| name(segment)).collect(),
+            first_bad: report.first_bad.as_ref().map(|bad| Bad {
+                segment: name(&bad.segment),
+                line: bad.line,
+                offset: bad.offset,
+                index: bad.index,
+                problem: bad.problem.to_string(),
+            }),
+            crash_tail: report.crash_tail.as_ref().map(|tail| Tail {
+                segment: name(&tail.segment),
+                line: tail.line,
+                offset: tail.offset,
+                bytes: tail.bytes,
+            }),
+        }
+    }
 }
