@@ -1,6 +1,6 @@
 //! The book of alerts: one for each rule and entity until it has been quiet for long enough; bounded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use veribus_core::{Text, Timestamp, TraceId};
@@ -28,6 +28,8 @@ pub(crate) struct AlertBook {
     alerts: BTreeMap<AlertId, Entry>,
     /// The latest alert of each rule and entity.
     latest: HashMap<(usize, Entity), AlertId>,
+    /// By risk, then age: the first is the first to be forgotten.
+    by_risk: BTreeSet<(u8, AlertId)>,
     settings: BookSettings,
     next: u64,
     evicted: u64,
@@ -47,7 +49,14 @@ struct Entry {
 
 impl AlertBook {
     pub(crate) fn new(settings: BookSettings) -> Self {
-        AlertBook { alerts: BTreeMap::new(), latest: HashMap::new(), settings, next: 1, evicted: 0 }
+        AlertBook {
+            alerts: BTreeMap::new(),
+            latest: HashMap::new(),
+            by_risk: BTreeSet::new(),
+            settings,
+            next: 1,
+            evicted: 0,
+        }
     }
 
     /// Takes a firing in: into the alert of its rule and entity unless that has been quiet for too long.
@@ -69,6 +78,10 @@ impl AlertBook {
         {
             let before = entry.risk;
             entry.grow(firing.events, firing.first, view, &self.settings);
+            if entry.risk != before {
+                self.by_risk.remove(&(before, id));
+                self.by_risk.insert((entry.risk, id));
+            }
             let raised = self.settings.bands.of(entry.risk) > self.settings.bands.of(before);
             let kind = if raised { ChangeKind::Raised } else { ChangeKind::Grew };
             return (AlertChange { id, kind }, (entry.risk != before).then_some(entry.risk));
@@ -89,6 +102,7 @@ impl AlertBook {
         let risk = entry.risk;
         self.latest.insert(key, id);
         self.alerts.insert(id, entry);
+        self.by_risk.insert((risk, id));
         self.keep_within_bound(id);
         (AlertChange { id, kind: ChangeKind::Created }, Some(risk))
     }
@@ -96,10 +110,10 @@ impl AlertBook {
     /// Forgets the alert of least risk, of those the oldest, but not the one just made.
     fn keep_within_bound(&mut self, newest: AlertId) {
         while self.alerts.len() > self.settings.alerts_max.max(1) {
-            let others = self.alerts.iter().filter(|(id, _)| **id != newest);
-            let Some(least) = others.min_by_key(|(id, entry)| (entry.risk, **id)).map(|(id, _)| *id) else {
+            let Some((risk, least)) = self.by_risk.iter().find(|(_, id)| *id != newest).copied() else {
                 return;
             };
+            self.by_risk.remove(&(risk, least));
             if let Some(entry) = self.alerts.remove(&least) {
                 let key = (entry.rule, entry.entity);
                 if self.latest.get(&key) == Some(&least) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use veribus_core::{Family, Outcome, Severity, Text, VerificationEvent};
+use veribus_core::{Family, Outcome, Severity, Text, Timestamp, VerificationEvent};
 
 use crate::alert::{Alert, AlertChange, AlertId};
 use crate::book::{AlertBook, BookSettings};
 use crate::engine::{EngineLimits, EngineStats, Firing, RuleEngine, SigmaEngine};
 use crate::enrich::{Enrichment, NoEnrichment};
-use crate::memory::{Indicator, IndicatorMemory, Seen};
+use crate::memory::{Indicator, IndicatorMemory, SAME_VISIT, Seen};
 use crate::rule::{RuleInfo, RuleSet};
 use crate::score::{Bands, Facts, LEVELS, Weights};
 use crate::view::EventView;
@@ -136,13 +136,8 @@ impl Detector {
         for firing in self.firings.drain(..) {
             let entity = firing.entity.clone();
             let rule = &self.rules[firing.rule];
-            let first = firing.first;
-            let facts = || Facts {
-                // What the alert itself is made of is neither an earlier sight nor an earlier alert.
-                first_seen: seen.since.is_none_or(|since| since >= first),
-                prior_score: seen.scored.filter(|(then, _)| *then < first).map_or(0, |(_, risk)| risk),
-                ..first_facts(rule, event, seen, &self.settings, &*self.enrichment)
-            };
+            let began = firing.first.saturating_sub(SAME_VISIT);
+            let facts = || first_facts(rule, event, seen, began, &self.settings, &*self.enrichment);
             let (change, risk) = self.book.take(firing, &view, facts);
             if let Some(risk) = risk {
                 self.memory.note_score(&entity, risk, event.time);
@@ -184,22 +179,26 @@ impl Detector {
     }
 }
 
-/// The facts that an alert begins with; its events and their span come as it grows.
+/// The facts that an alert begins with, of a visit that `began` at the earliest then; its events and their span come as it grows.
 fn first_facts(
     rule: &RuleInfo,
     event: &VerificationEvent,
     seen: Seen,
+    began: Timestamp,
     settings: &Settings,
     enrichment: &dyn Enrichment,
 ) -> Facts {
     let context = event.actor.as_ref().and_then(|actor| actor.ip).and_then(|ip| enrichment.about(ip));
     let listed = |country: &Text| settings.countries.iter().any(|c| c.eq_ignore_ascii_case(country));
     let abroad = context.as_ref().and_then(|c| c.country.clone());
+    let earlier = [seen.scored, seen.scored_before].into_iter().flatten().find(|(then, _)| *then < began);
     let passed = event.family() == Family::Authentication && event.outcome == Outcome::Success;
     Facts {
         level: LEVELS.iter().position(|level| *level == rule.level).unwrap_or(2),
         high_signal: high_signal(event, &settings.weights),
         failures_before_success: if passed { seen.prior_failures } else { 0 },
+        first_seen: seen.since.is_none_or(|since| since >= began),
+        prior_score: earlier.map_or(0, |(_, risk)| risk),
         abroad: abroad.filter(|c| !settings.countries.is_empty() && !listed(c)),
         reputation: context.and_then(|c| Some((c.reputation?, c.provider))),
         ..Facts::default()

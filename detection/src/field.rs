@@ -185,6 +185,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_manual_has_every_field() {
+        let manual = include_str!("../../docs/rules.md");
+        for (name, _, meaning) in KNOWN {
+            assert!(manual.contains(&format!("| `{name}` | {meaning} |")), "{name}: {meaning}");
+        }
+    }
+
+    #[test]
     fn a_name_is_a_known_field_or_an_attribute_and_comes_back() {
         for (name, known, _) in KNOWN {
             assert_eq!(Field::named(name), Field::Known(*known));

@@ -5,6 +5,7 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hashlink::LinkedHashMap;
 use serde::{Serialize, Serializer};
@@ -15,6 +16,10 @@ use crate::engine::Entity;
 /// The rolling window in buckets of six hours: seven days.
 const BUCKETS: usize = 28;
 const BUCKET_NANOS: i64 = 6 * 3_600 * 1_000_000_000;
+
+/// What lies so little before an alert's first event belongs to the same visit: it is neither an earlier sight
+/// of the source nor an earlier alert.
+pub(crate) const SAME_VISIT: Duration = Duration::from_secs(3_600);
 
 /// What is known of the addresses, hosts and users that were seen.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub struct Seen {
     pub since: Option<Timestamp>,
     /// Risk of the last alert on it within the window, with the time of the event that gave it.
     pub scored: Option<(Timestamp, u8)>,
+    /// The same of the visit before: what came earlier than an hour before that event.
+    pub scored_before: Option<(Timestamp, u8)>,
 }
 
 /// One indicator with what is known of it.
@@ -73,7 +80,8 @@ struct Record {
     first_seen: Timestamp,
     last_seen: Timestamp,
     last_score: u8,
-    scored: Option<Timestamp>,
+    scored: Option<(Timestamp, u8)>,
+    scored_before: Option<(Timestamp, u8)>,
     succeeded: Option<Timestamp>,
     /// Bucket number of the newest event.
     head: i64,
@@ -105,7 +113,10 @@ impl IndicatorMemory {
             _ => None,
         };
         if let Some(record) = record {
-            (record.last_score, record.scored) = (risk, Some(time));
+            if record.scored.is_some_and(|(then, _)| then < time.saturating_sub(SAME_VISIT)) {
+                record.scored_before = record.scored;
+            }
+            (record.last_score, record.scored) = (risk, Some((time, risk)));
         }
     }
 
@@ -167,6 +178,7 @@ impl Record {
             last_seen: time,
             last_score: 0,
             scored: None,
+            scored_before: None,
             succeeded: None,
             head: bucket(time),
             events: [0; BUCKETS],
@@ -183,7 +195,8 @@ impl Record {
             first_success: authenticated && !self.succeeded.is_some_and(recent),
             prior_failures: self.failures.iter().fold(0, |sum, n| sum.saturating_add(*n)),
             since: Some(self.first_seen),
-            scored: self.scored.filter(|then| recent(*then)).map(|then| (then, self.last_score)),
+            scored: self.scored.filter(|(then, _)| recent(*then)),
+            scored_before: self.scored_before.filter(|(then, _)| recent(*then)),
         };
         if authenticated {
             self.succeeded = self.succeeded.max(Some(time));

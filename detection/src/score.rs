@@ -141,7 +141,7 @@ type Signal = (&'static str, u8);
 impl Facts {
     /// The signals that apply, in a fixed order; no text is made.
     fn signals(&self, weights: &Weights, bands: Bands) -> [Signal; 8] {
-        let repeats = weights.repeats.iter().filter(|(from, _)| self.events >= *from).map(|(_, p)| *p);
+        let mut repeats = weights.repeats.iter().filter(|(from, _)| self.events >= *from).map(|(_, p)| *p);
         let after_failures = self.failures_before_success >= weights.failures_before_success.max(1);
         let reputation = self
             .reputation
@@ -150,7 +150,7 @@ impl Facts {
         let when = |applies: bool, points: u8| if applies { points } else { 0 };
         [
             ("rule_level", weights.level[self.level.min(4)]),
-            ("repeat_activity", repeats.last().unwrap_or(0)),
+            ("repeat_activity", repeats.next_back().unwrap_or(0)),
             ("high_signal_event", when(self.high_signal.is_some(), weights.high_signal)),
             ("success_after_failures", when(after_failures, weights.success_after_failures)),
             ("first_seen", when(self.first_seen, weights.first_seen)),

@@ -124,3 +124,19 @@ fn a_success_after_brute_force_is_escalated_and_says_why() {
     let parts: Vec<_> = top.contributions.iter().map(|c| c.detail.as_str()).collect();
     assert!(parts.contains(&"success after 50 failures in 7 d"), "{parts:?}");
 }
+
+#[test]
+fn an_earlier_alert_counts_from_another_visit_on() {
+    let offended = |pause: i64| {
+        let mut detector = Detector::new(RuleSet::starter(), Settings::default());
+        for n in 0..5 {
+            detector.observe(&support::login("203.0.113.9", "root", false, n), None);
+        }
+        for n in 0..10 {
+            detector.observe(&support::login("203.0.113.9", &format!("user{n}"), false, pause + n), None);
+        }
+        let spray = detector.alerts().into_iter().find(|a| a.rule == "password-spray").expect("a spray");
+        spray.contributions.iter().any(|c| c.signal == "repeat_offender")
+    };
+    assert_eq!([1_800, 7_200, 6 * 86_400, 8 * 86_400].map(offended), [false, true, true, false]);
+}

@@ -42,8 +42,6 @@ pub enum Code {
     ThresholdLarge,
     /// A part of Sigma that veribus does not do.
     Unsupported,
-    /// Nobody will see the rule fire: nothing correlates it and it does not alert.
-    Silent,
 }
 
 impl Code {
@@ -67,16 +65,12 @@ impl Code {
             Code::ConditionContradictory => "RULE_CONDITION_CONTRADICTORY",
             Code::ThresholdLarge => "RULE_THRESHOLD_LARGE",
             Code::Unsupported => "RULE_UNSUPPORTED",
-            Code::Silent => "RULE_SILENT",
         }
     }
 
     /// Whether a rule with this fault is still loaded: lint shows it, `parse` lets it pass.
     pub const fn is_warning(self) -> bool {
-        matches!(
-            self,
-            Code::IdMissing | Code::Level | Code::LogsourceUnknown | Code::FieldUnknown | Code::Silent
-        )
+        matches!(self, Code::IdMissing | Code::Level | Code::LogsourceUnknown | Code::FieldUnknown)
     }
 }
 
