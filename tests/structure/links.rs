@@ -79,6 +79,15 @@ fn every_document_is_in_the_index() {
 }
 
 #[test]
+fn the_program_of_the_readme_is_the_example_that_runs() {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md is there");
+    let example = std::fs::read_to_string(root().join("examples/login.rs")).expect("the example is there");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let program = example.split_once("\n\n").expect("a promise, an empty line, the program").1;
+    assert_eq!(shown, Some(program), "README.md and examples/login.rs differ");
+}
+
+#[test]
 fn links_are_found_where_markdown_has_them() {
     let text = "see [a](x.md), [`b`](y.md#z)\n```text\n[not](this.md)\n```\nand `[code](no.md)` alone\n";
     assert_eq!(links(text), ["x.md", "y.md#z"]);

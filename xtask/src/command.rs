@@ -1,6 +1,7 @@
 //! Runs a program without a standard input: shown as it goes, captured, or line by line.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -42,6 +43,12 @@ impl Run {
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.shown = format!("{name}='{value}' {}", self.shown);
         self.command.env(name, value);
+        self
+    }
+
+    /// Runs it in another folder.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
         self
     }
 

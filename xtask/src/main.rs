@@ -59,6 +59,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::daily("examples in the documentation", suite::doc_tests),
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
+        Step::daily("the program of the README", readme::program_runs),
         Step::thorough("the first command of the README", readme::first_command_runs),
     ])
 }

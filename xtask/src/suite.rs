@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::command::Run;
 use crate::console::say;
 use crate::step::{Answer, Outcome};
+use crate::workspace;
 
 /// Every test of every crate, under cargo-nextest where it is installed.
 pub(crate) fn tests() -> Answer {
@@ -58,12 +59,8 @@ fn count(run: Run, log_name: &str) -> Answer {
 }
 
 fn write_log(name: &str, whole: &str) -> Result<PathBuf, String> {
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    let folder = PathBuf::from(target).join("xtask");
-    let path = folder.join(format!("{name}.log"));
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(&path, whole))
-        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
+    let path = workspace::scratch()?.join(format!("{name}.log"));
+    fs::write(&path, whole).map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
     Ok(path)
 }
 

@@ -1,6 +1,7 @@
 //! Where the repository is and what `cargo metadata` says of it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -12,6 +13,19 @@ pub(crate) fn enter_root() -> Result<(), String> {
         .map_err(|_| "start me as `cargo xtask`: CARGO_MANIFEST_DIR is not set".to_owned())?;
     let root = Path::new(&manifest).parent().ok_or_else(|| format!("`{manifest}` has no parent folder"))?;
     std::env::set_current_dir(root).map_err(|error| format!("cannot enter `{}`: {error}", root.display()))
+}
+
+/// The repository's root, as a full path.
+pub(crate) fn root() -> Result<PathBuf, String> {
+    std::env::current_dir().map_err(|error| format!("cannot tell the current directory: {error}"))
+}
+
+/// A folder of the tasks' own below the target directory, as a full path.
+pub(crate) fn scratch() -> Result<PathBuf, String> {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let folder = root()?.join(target).join("xtask");
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
+    Ok(folder)
 }
 
 /// The features that package `name` of this workspace declares, `default` left out.
