@@ -158,8 +158,8 @@ fn a_detector_that_fails_costs_the_whole_text_and_nothing_else() {
         Redactor::builder().detector(|text| text.find("boom").map(|_| panic!("in a detector"))).build();
     assert_eq!(panics.redact_text("a boom b"), "***");
     assert_eq!(panics.redact_text("fine"), "fine");
-    for range in [0..100, 1..2, 5..5, 3..1] {
-        let wrong = Redactor::builder().detector(move |_| Some(range.clone())).build();
+    for range in [(0, 100), (1, 2), (5, 5), (3, 1)] {
+        let wrong = Redactor::builder().detector(move |_| Some(range.0..range.1)).build();
         assert_eq!(wrong.redact_text("éa longer text"), "***");
     }
 }

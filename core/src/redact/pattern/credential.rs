@@ -35,10 +35,10 @@ fn is_token68(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
-/// Tells a token from the next word of a sentence, and from `realm="…"` of a challenge.
+/// Tells a token from the next word of a sentence, and from `realm="…"` of a challenge, masked or not.
 fn is_bearer_token(text: &[u8], token: &Range<usize>) -> bool {
     let word = &text[token.clone()];
-    let challenge = word.contains(&b'=') && text.get(token.end) == Some(&b'"');
+    let challenge = word.contains(&b'=') && matches!(text.get(token.end), Some(b'"' | b'*'));
     if word.len() < TOKEN_BYTES_MIN || challenge {
         return false;
     }

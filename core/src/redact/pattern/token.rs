@@ -94,8 +94,8 @@ const fn ending_hash(text: &[u8]) -> Option<usize> {
 }
 
 /// Keys whose first letters end in no punctuation; the sign is their `I`.
-const KEYS_WITH_I: [(&[u8], usize, fn(u8) -> bool); 3] =
-    [(b"AKIA", 16, upper), (b"ASIA", 16, upper), (b"AIza", 30, is_token_byte)];
+const KEYS_WITH_I: [Form; 3] =
+    [form("AKIA", 16, upper), form("ASIA", 16, upper), form("AIza", 30, is_token_byte)];
 
 /// The token behind the prefix that ends (or for `AKIA` and its like, has its `I`) at `at`.
 pub(in crate::redact) fn at_prefix(text: &[u8], at: usize) -> Option<Range<usize>> {
@@ -131,12 +131,10 @@ fn is_strictly(form: &Form, text: &[u8], tail: usize) -> bool {
 }
 
 fn at_i(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let (prefix, tail_min, allowed) = KEYS_WITH_I.iter().find(|(prefix, ..)| {
-        let i = prefix.iter().position(|b| *b == b'I').unwrap_or(0);
-        at.checked_sub(i).is_some_and(|start| text[start..].starts_with(prefix))
-    })?;
-    let i = prefix.iter().position(|b| *b == b'I').unwrap_or(0);
-    let tail = at - i + prefix.len();
-    let bytes = run(text, tail, allowed);
-    (bytes >= *tail_min).then_some(tail..tail + bytes)
+    KEYS_WITH_I.iter().find_map(|form| {
+        let start = at.checked_sub(form.prefix.iter().position(|b| *b == b'I')?)?;
+        let tail = start + form.prefix.len();
+        let bytes = text[start..].starts_with(form.prefix).then(|| run(text, tail, form.tail))?;
+        (bytes >= form.tail_min).then_some(tail..tail + bytes)
+    })
 }
