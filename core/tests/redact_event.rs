@@ -12,7 +12,8 @@ fn id() -> EventId {
 }
 
 fn bare(family: veribus_core::Family) -> VerificationEvent {
-    VerificationEvent::bare(id(), Timestamp::from_nanos(0), EventKind::empty(family), "t").unwrap()
+    VerificationEvent::bare(id(), Timestamp::from_nanos(0), EventKind::empty(family), "t")
+        .expect("a good name")
 }
 
 fn attributes(json: &[(&str, Value)]) -> Attributes {
