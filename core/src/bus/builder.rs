@@ -33,6 +33,7 @@ pub struct BusBuilder {
     pub(crate) source: Source,
     pub(crate) lanes_max: usize,
     pub(crate) redact: bool,
+    pub(crate) trust_tsc: bool,
 }
 
 impl Default for BusBuilder {
@@ -45,6 +46,7 @@ impl Default for BusBuilder {
             source: Source::new("unnamed"),
             lanes_max: 256,
             redact: true,
+            trust_tsc: false,
         }
     }
 }
@@ -95,6 +97,13 @@ impl BusBuilder {
     /// Whether secrets are replaced before any handler sees an event; on unless said.
     pub fn redact(mut self, redact: bool) -> Self {
         self.redact = redact;
+        self
+    }
+
+    /// Stamps with the time stamp counter even where CPUID does not call it invariant, as under some hypervisors and
+    /// valgrind. The bus still compares it with the steady clock and gives it up when they part.
+    pub fn trust_tsc(mut self, trust: bool) -> Self {
+        self.trust_tsc = trust;
         self
     }
 

@@ -69,7 +69,7 @@ impl Dispatcher {
         };
         Dispatcher {
             clock: engine.settings.clock_or_system(),
-            calibration: Calibration::new(ticks::Source::best()),
+            calibration: Calibration::new(engine.tick_source()),
             redactor,
             lanes: Vec::new(),
             slots: Vec::new(),

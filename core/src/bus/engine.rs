@@ -13,7 +13,7 @@ use super::lane::{Ask, Counts, Lane, LaneReader, LaneWriter, Verdict, lane};
 use super::slot::Slot;
 use super::{HandlerId, dispatcher};
 use crate::clock::Clock;
-use crate::event::{Draft, InstanceId, Severity, Timestamp};
+use crate::event::{Draft, EventId, InstanceId, Severity, Timestamp};
 use crate::ring::{barrier, fork, ticks};
 
 /// Bytes of a typical event in a ring; `capacity` is counted in these.
@@ -62,6 +62,8 @@ pub(crate) struct Engine {
     injected: Option<Arc<dyn Clock>>,
     source: AtomicU8,
     closed: AtomicBool,
+    /// Open, and stamped by the time stamp counter: what the short way of a publish asks.
+    plain: AtomicBool,
     woken: AtomicBool,
     lanes: Mutex<Lanes>,
     shared: Mutex<Option<LaneWriter>>,
@@ -87,15 +89,16 @@ impl Engine {
         static IDS: AtomicU64 = AtomicU64::new(1);
         fork::install();
         barrier::prepare();
+        let source = if settings.trust_tsc { ticks::Source::trusted() } else { ticks::Source::best() };
         Arc::new_cyclic(|me| Engine {
             me: me.clone(),
             id: IDS.fetch_add(1, Ordering::Relaxed),
             generation: fork::generation(),
             instance: InstanceId::random(),
             injected: settings.clock.clone(),
-            settings,
-            source: AtomicU8::new(ticks::Source::best() as u8),
+            source: AtomicU8::new(source as u8),
             closed: AtomicBool::new(false),
+            plain: AtomicBool::new(settings.clock.is_none() && source == ticks::Source::Tsc),
             woken: AtomicBool::new(false),
             lanes: Mutex::default(),
             shared: Mutex::new(None),
@@ -110,6 +113,7 @@ impl Engine {
             close_done: Condvar::new(),
             handler_ids: AtomicUsize::new(1),
             registering: Mutex::new(()),
+            settings,
         })
     }
 
@@ -130,6 +134,7 @@ impl Engine {
 
     pub(crate) fn set_closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
+        self.plain.store(false, Ordering::SeqCst);
     }
 
     /// The count that stamps a record, and whether it is the time stamp counter's.
@@ -138,14 +143,26 @@ impl Engine {
         if let Some(clock) = &self.injected {
             return (clock.steady().as_nanos() as u64, false);
         }
+        let source = self.tick_source();
+        (source.now(), source == ticks::Source::Tsc)
+    }
+
+    /// The time stamp counter, if the bus is open and stamps with it.
+    #[inline]
+    pub(crate) fn plain_ticks(&self) -> Option<u64> {
+        self.plain.load(Ordering::Relaxed).then(|| ticks::Source::Tsc.now())
+    }
+
+    /// The counter in use.
+    pub(crate) fn tick_source(&self) -> ticks::Source {
         let tsc = self.source.load(Ordering::Relaxed) == ticks::Source::Tsc as u8;
-        let source = if tsc { ticks::Source::Tsc } else { ticks::Source::Steady };
-        (source.now(), tsc)
+        if tsc { ticks::Source::Tsc } else { ticks::Source::Steady }
     }
 
     /// Stamps with the steady clock from now on: the counter did not keep pace.
     pub(crate) fn give_up_tsc(&self) {
         self.source.store(ticks::Source::Steady as u8, Ordering::Relaxed);
+        self.plain.store(false, Ordering::SeqCst);
     }
 
     /// The time by an injected clock.
@@ -162,6 +179,7 @@ impl Engine {
     }
 
     /// Wakes it once until it has looked.
+    #[cold]
     fn wake_once(&self) {
         if !self.woken.swap(true, Ordering::Relaxed) {
             self.wake();
@@ -240,6 +258,26 @@ impl Engine {
     /// Whether some publisher is in the middle of a publish.
     pub(crate) fn somebody_inside(&self) -> bool {
         lock(&self.lanes).all.iter().any(|lane| lane.is_inside())
+    }
+
+    /// The short way of a publish through the calling thread's lane; `None` if it is out of the ordinary, then
+    /// nothing was done.
+    #[inline]
+    pub(crate) fn publish_plain(&self, draft: &Draft<'_>) -> Option<EventId> {
+        if draft.severity() >= Severity::Critical || depth_here() > 0 {
+            return None;
+        }
+        let published = LANES.try_with(|cell| {
+            let mut lanes = cell.try_borrow_mut().ok()?;
+            let writer = lanes.known_writer(self.id)?;
+            let id = writer.publish_plain(self, draft)?;
+            Some((id, writer.is_half_full()))
+        });
+        let (id, half_full) = published.ok().flatten()?;
+        if half_full {
+            self.wake_once();
+        }
+        Some(id)
     }
 
     /// Offers an event through the calling thread's lane; waits for room where the settings say so.
@@ -351,6 +389,12 @@ impl ThreadLanes {
             None => self.open(engine),
         };
         self.0[at].writer.as_mut()
+    }
+
+    /// The lane of an engine that this thread has published to before.
+    #[inline]
+    fn known_writer(&mut self, engine_id: u64) -> Option<&mut LaneWriter> {
+        self.0.iter_mut().find(|lane| lane.engine_id == engine_id)?.writer.as_mut()
     }
 
     #[cold]

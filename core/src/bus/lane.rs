@@ -88,6 +88,14 @@ pub(crate) struct LaneWriter {
     next_seq: u64,
     /// Longest record that this ring takes; longer events use the side queue.
     inline_max: usize,
+    limits: Limits,
+}
+
+/// Bytes of a ring that events of a family may fill.
+struct Limits {
+    all: u64,
+    most: u64,
+    performance: u64,
 }
 
 /// One counter with one writer: a plain load and store.
@@ -101,7 +109,9 @@ pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
     let (writer, reader) = ring(ring_bytes);
     let lane = Arc::new(Lane { number, ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
-    let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max };
+    let all = writer.capacity();
+    let limits = Limits { all, most: all / 20 * 19, performance: all / 4 * 3 };
+    let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max, limits };
     (writer, LaneReader { lane, ring: reader })
 }
 
@@ -130,6 +140,43 @@ pub(crate) enum Verdict {
 }
 
 impl LaneWriter {
+    /// The short way, taken by nearly every publish: an ordinary event on an open bus with room. `None` if anything
+    /// is out of the ordinary; then nothing was done or counted, and [`LaneWriter::publish`] decides.
+    #[inline]
+    pub(crate) fn publish_plain(&mut self, engine: &Engine, draft: &Draft<'_>) -> Option<EventId> {
+        let measured = Measured::of(draft)?;
+        if measured.len() > self.inline_max || !is_plainly_valid(draft) {
+            return None;
+        }
+        let trace = if draft.trace.is_some() { None } else { crate::trace::current() };
+        let limit = self.limit(draft.family());
+        self.lane.inside.store(true, Ordering::Relaxed);
+        barrier::light();
+        let id = match engine.plain_ticks() {
+            Some(ticks) => {
+                self.write_plain(engine, &measured, Stamp::plain(ticks, self.next_seq, trace), limit)
+            }
+            None => None,
+        };
+        self.lane.inside.store(false, Ordering::Release);
+        id
+    }
+
+    #[inline]
+    fn write_plain(
+        &mut self,
+        engine: &Engine,
+        measured: &Measured<'_, '_>,
+        stamp: Stamp,
+        limit: u64,
+    ) -> Option<EventId> {
+        let room = self.ring.reserve(measured.len(), limit)?;
+        let used = record::encode(measured, &stamp, room);
+        self.commit(used);
+        self.next_seq += 1;
+        Some(EventId::new(engine.instance(), self.lane.number, stamp.seq))
+    }
+
     /// Offers an event once. With `last`, no room is answered with a drop (or the event back), else with
     /// [`Verdict::Full`].
     #[inline]
@@ -188,11 +235,10 @@ impl LaneWriter {
     /// security events get the last twentieth.
     #[inline]
     fn limit(&self, family: Family) -> u64 {
-        let capacity = self.ring.capacity();
         match family {
-            Family::Security => capacity,
-            Family::Performance => capacity / 4 * 3,
-            _ => capacity / 20 * 19,
+            Family::Security => self.limits.all,
+            Family::Performance => self.limits.performance,
+            _ => self.limits.most,
         }
     }
 

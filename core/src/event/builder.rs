@@ -131,7 +131,7 @@ impl<'a, F> EventDraft<'a, F> {
 
     #[inline(always)]
     fn set(mut self, slot: Slot, text: &'a str) -> Self {
-        self.draft.texts[slot as usize] = Some(text);
+        self.draft.set_text(slot, text);
         self
     }
 

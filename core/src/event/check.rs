@@ -73,7 +73,27 @@ fn are_plainly_valid(attributes: &[(&str, ValueRef<'_>)]) -> bool {
 fn is_plain_name(name: &[u8]) -> bool {
     matches!(name, [first, ..] if !matches!(first, b's' | b't' | b'p' | b'_') || !is_reserved(name))
         && name.len() <= 64
-        && name.iter().all(|b| (0x20..0x7f).contains(b))
+        && is_printable_ascii(name)
+}
+
+/// Whether every byte is 0x20 to 0x7e. Eight at a time, the last eight overlapping those before.
+#[inline]
+fn is_printable_ascii(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>().copied() else {
+        return text.iter().all(|b| (0x20..0x7f).contains(b));
+    };
+    let bad =
+        text.as_chunks::<8>().0.iter().fold(not_printable(last), |bad, chunk| bad | not_printable(*chunk));
+    bad == 0
+}
+
+/// Not zero if one of eight bytes is below 0x20 or above 0x7e.
+#[inline]
+fn not_printable(chunk: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let bytes = u64::from_ne_bytes(chunk);
+    // High bit per byte: set in the byte itself (≥ 0x80), borrowed below 0x20, carried above 0x7e.
+    (bytes | bytes.wrapping_sub(0x20 * EACH) | bytes.wrapping_add(EACH)) & (0x80 * EACH)
 }
 
 #[inline]
@@ -206,6 +226,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::event;
+    use proptest::prelude::*;
 
     fn code(draft: impl AsRef<Draft<'static>>) -> &'static str {
         check(draft.as_ref()).expect_err("refused").code()
@@ -265,5 +286,28 @@ mod tests {
         let names: &'static [String] = (0..65).map(|i| format!("a{i}")).collect::<Vec<_>>().leak();
         let many = names.iter().fold(event::security("t"), |draft, name| draft.attribute(name, true));
         assert_eq!(code(many), "EVT_TOO_MANY_FIELDS");
+    }
+
+    proptest! {
+        #[test]
+        fn eight_at_a_time_says_what_one_at_a_time_says(text in prop::collection::vec(any::<u8>(), 0..40)) {
+            let plain = text.iter().all(|b| (0x20..0x7f).contains(b));
+            prop_assert_eq!(is_printable_ascii(&text), plain);
+            let printable: Vec<u8> = text.iter().map(|b| 0x20 + b % 0x5f).collect();
+            prop_assert!(is_printable_ascii(&printable));
+        }
+
+        #[test]
+        fn the_short_way_never_lets_through_what_the_full_check_refuses(
+            action in "[a-zA-Z0-9._ -]{0,6}",
+            names in prop::collection::vec("(seq|tenant|__proto__|_veribusx|[a-c]{0,2}|[\\x00-\\x7f]{0,10})", 0..5),
+            number in prop::num::f64::ANY,
+        ) {
+            let pairs: Vec<_> = names.iter().map(|name| (name.as_str(), ValueRef::F64(number))).collect();
+            let draft = crate::event::performance(&action).attributes(&pairs);
+            if is_plainly_valid(draft.as_ref()) {
+                prop_assert_eq!(check(draft.as_ref()).map(drop), Ok(()));
+            }
+        }
     }
 }

@@ -37,7 +37,12 @@ pub struct Draft<'a> {
     /// Performance: value; the count and errors, and the security score, are in `numbers`.
     pub(crate) measured: Option<f64>,
     pub(crate) numbers: [Option<u64>; 2],
-    pub(crate) texts: [Option<&'a str>; Slot::COUNT],
+    /// The texts by slot; `set_text` alone writes them.
+    texts: [&'a str; Slot::COUNT],
+    /// Bit n: slot n is given.
+    present: u16,
+    /// Bytes of all texts together.
+    text_bytes: usize,
     pub(crate) attributes: &'a [(&'a str, ValueRef<'a>)],
     pub(crate) more: SmallVec<[(&'a str, ValueRef<'a>); INLINE_ATTRIBUTES]>,
     pub(crate) extra: Option<&'a Attributes>,
@@ -103,8 +108,8 @@ impl Slot {
 impl<'a> Draft<'a> {
     #[inline(always)]
     pub(super) fn new(family: Family, severity: Severity, action: &'a str) -> Self {
-        let mut texts = [None; Slot::COUNT];
-        texts[Slot::Action as usize] = Some(action);
+        let mut texts = [""; Slot::COUNT];
+        texts[Slot::Action as usize] = action;
         Draft {
             family,
             severity,
@@ -117,6 +122,8 @@ impl<'a> Draft<'a> {
             measured: None,
             numbers: [None; 2],
             texts,
+            present: 1 << Slot::Action as u16,
+            text_bytes: action.len(),
             attributes: &[],
             more: SmallVec::new(),
             extra: None,
@@ -125,12 +132,37 @@ impl<'a> Draft<'a> {
 
     #[inline(always)]
     pub(crate) fn text(&self, slot: Slot) -> Option<&'a str> {
-        self.texts[slot as usize]
+        (self.present & 1 << slot as u16 != 0).then(|| self.texts[slot as usize])
+    }
+
+    /// The texts that are given, with the bits of their slots in rising order.
+    #[inline(always)]
+    pub(crate) fn texts(&self) -> (u16, &[&'a str; Slot::COUNT]) {
+        (self.present, &self.texts)
+    }
+
+    /// Bytes of all texts together.
+    #[inline(always)]
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
+    #[inline(always)]
+    pub(super) fn set_text(&mut self, slot: Slot, text: &'a str) {
+        self.text_bytes = self.text_bytes - self.texts[slot as usize].len() + text.len();
+        self.present |= 1 << slot as u16;
+        self.texts[slot as usize] = text;
+    }
+
+    fn set_optional(&mut self, slot: Slot, text: Option<&'a str>) {
+        if let Some(text) = text {
+            self.set_text(slot, text);
+        }
     }
 
     /// Name of the event, for example `login`.
     pub fn action(&self) -> &'a str {
-        self.texts[Slot::Action as usize].unwrap_or_default()
+        self.texts[Slot::Action as usize]
     }
 
     /// The family.
@@ -144,11 +176,11 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn set_actor(&mut self, name: &'a str) {
-        self.texts[Slot::ActorName as usize] = Some(name);
+        self.set_text(Slot::ActorName, name);
     }
 
     pub(crate) fn set_target(&mut self, name: &'a str) {
-        self.texts[Slot::TargetName as usize] = Some(name);
+        self.set_text(Slot::TargetName, name);
     }
 
     /// The same draft with a reason that lives shorter than its other texts.
@@ -170,13 +202,13 @@ impl<'a> Draft<'a> {
             measured: self.measured,
             numbers: self.numbers,
             texts: self.texts,
+            present: self.present,
+            text_bytes: self.text_bytes,
             attributes: self.attributes,
             more: self.more.iter().copied().collect(),
             extra: self.extra,
         };
-        if reason.is_some() {
-            draft.texts[Slot::Reason as usize] = reason;
-        }
+        draft.set_optional(Slot::Reason, reason);
         draft
     }
 
@@ -265,37 +297,34 @@ impl<'a> From<&'a VerificationEvent> for Draft<'a> {
         draft.trace = event.trace;
         draft.duration = event.duration;
         draft.extra = (!event.extra.is_empty()).then_some(&event.extra);
-        draft.texts[Slot::Reason as usize] = event.reason.as_deref();
+        draft.set_optional(Slot::Reason, event.reason.as_deref());
         if let Some(actor) = &event.actor {
             (draft.ip, draft.port) = (actor.ip, actor.port);
-            draft.texts[Slot::ActorName as usize] = actor.name.as_deref();
-            draft.texts[Slot::ActorHost as usize] = actor.host.as_deref();
+            draft.set_optional(Slot::ActorName, actor.name.as_deref());
+            draft.set_optional(Slot::ActorHost, actor.host.as_deref());
         }
         if let Some(target) = &event.target {
-            draft.texts[Slot::TargetName as usize] = Some(&target.name);
-            draft.texts[Slot::TargetKind as usize] = target.kind.as_deref();
+            draft.set_text(Slot::TargetName, &target.name);
+            draft.set_optional(Slot::TargetKind, target.kind.as_deref());
         }
-        let (one, two, three) = (Slot::Payload1 as usize, Slot::Payload2 as usize, Slot::Payload3 as usize);
-        match &event.kind {
-            EventKind::Authentication(p) => {
-                (draft.texts[one], draft.texts[two]) = (p.method.as_deref(), p.credential.as_deref());
-            }
-            EventKind::Authorization(p) => {
-                (draft.texts[one], draft.texts[two]) = (p.permission.as_deref(), p.policy.as_deref());
-            }
+        let payload = match &event.kind {
+            EventKind::Authentication(p) => [p.method.as_deref(), p.credential.as_deref(), None],
+            EventKind::Authorization(p) => [p.permission.as_deref(), p.policy.as_deref(), None],
             EventKind::Configuration(p) => {
-                (draft.texts[one], draft.texts[two]) = (p.setting.as_deref(), p.old_value.as_deref());
-                draft.texts[three] = p.new_value.as_deref();
+                [p.setting.as_deref(), p.old_value.as_deref(), p.new_value.as_deref()]
             }
             EventKind::Performance(p) => {
-                draft.texts[one] = p.unit.as_deref();
                 (draft.measured, draft.numbers) = (p.value, [p.count, p.errors]);
+                [p.unit.as_deref(), None, None]
             }
             EventKind::Security(p) => {
-                (draft.texts[one], draft.texts[two]) = (p.technique.as_deref(), p.rule.as_deref());
                 draft.numbers[0] = p.score.map(u64::from);
+                [p.technique.as_deref(), p.rule.as_deref(), None]
             }
-            EventKind::Unknown(p) => draft.texts[one] = Some(&p.name),
+            EventKind::Unknown(p) => [Some(&*p.name), None, None],
+        };
+        for (slot, text) in [Slot::Payload1, Slot::Payload2, Slot::Payload3].into_iter().zip(payload) {
+            draft.set_optional(slot, text);
         }
         draft.more = event.attributes.iter().map(|(name, value)| (name, ValueRef::Value(value))).collect();
         draft

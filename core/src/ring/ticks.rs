@@ -21,6 +21,11 @@ impl Source {
         if tsc_is_invariant() { Source::Tsc } else { Source::Steady }
     }
 
+    /// The counter wherever there is one.
+    pub(crate) fn trusted() -> Source {
+        if cfg!(target_arch = "x86_64") { Source::Tsc } else { Source::Steady }
+    }
+
     /// The count now.
     #[inline]
     pub(crate) fn now(self) -> u64 {
@@ -67,6 +72,10 @@ fn tsc_is_invariant() -> bool {
 const DRIFT_MAX: f64 = 0.01;
 /// Spans below this say too little about a rate.
 const SPAN_NANOS_MIN: u64 = 1_000_000;
+/// Spans over which the rate is compared with the one known.
+const SPAN_NANOS_JUDGED: u64 = 1_000_000_000;
+/// What a thread that loses its processor between the reads of the two clocks may add to their difference.
+const SLACK_NANOS: f64 = 50_000_000.0;
 
 /// The rate of a counter, measured against the steady clock over the whole life of the calibration.
 #[derive(Debug)]
@@ -109,20 +118,21 @@ impl Calibration {
     }
 
     fn judge(&mut self, now: (u64, u64)) -> bool {
-        let span = now.1 - self.last.1;
-        if span < SPAN_NANOS_MIN {
+        if now.1 - self.start.1 < SPAN_NANOS_MIN {
             return true;
         }
-        let Some(ticks) = now.0.checked_sub(self.last.0).filter(|t| *t > 0) else { return false };
-        let recent = span as f64 / ticks as f64;
-        // A thread that loses its processor between the two reads sees up to a slice of difference.
-        let slack = 5_000_000.0 / span as f64;
+        let Some(ticks) = now.0.checked_sub(self.last.0) else { return false };
+        let span = now.1 - self.last.1;
         let known = self.nanos_per_tick;
-        if known > 0.0 && ((recent - known) / known).abs() > DRIFT_MAX + slack {
-            return false;
+        if known > 0.0 && span >= SPAN_NANOS_JUDGED {
+            let expected = ticks as f64 * known;
+            if (span as f64 - expected).abs() > span as f64 * DRIFT_MAX + SLACK_NANOS {
+                return false;
+            }
+            self.last = now;
         }
-        self.nanos_per_tick = (now.1 - self.start.1) as f64 / (now.0 - self.start.0) as f64;
-        self.last = now;
+        let all = now.0.saturating_sub(self.start.0).max(1);
+        self.nanos_per_tick = (now.1 - self.start.1) as f64 / all as f64;
         true
     }
 
@@ -155,12 +165,13 @@ mod tests {
         let begin = |rate: u64| {
             let mut c = Calibration { source: Source::Tsc, start: (0, 0), last: (0, 0), nanos_per_tick: 0.0 };
             assert!(c.judge((rate * 100 * ms, 100 * ms)));
+            assert!(c.judge((rate * 1000 * ms, 1000 * ms)));
             c
         };
         let mut steady = begin(3);
-        assert!(steady.judge((3 * 1100 * ms, 1100 * ms)));
+        assert!(steady.judge((3 * 1500 * ms, 1500 * ms)));
         assert!(steady.judge((3 * 2100 * ms, 2100 * ms)));
-        assert!(!begin(3).judge((300 * ms + 4 * 1000 * ms, 1100 * ms)), "a third faster");
-        assert!(!begin(3).judge((200 * ms, 1100 * ms)), "back");
+        assert!(!begin(3).judge((3000 * ms + 4 * 1000 * ms, 2000 * ms)), "a third faster");
+        assert!(!begin(3).judge((2000 * ms, 2000 * ms)), "back");
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::super::copy::put;
 use super::{FIXED, OPTIONAL, Stamp, TEXT_MAX, has, tag};
+use crate::event::draft::Slot;
 use crate::event::{Draft, EventId, Value, ValueRef};
 
 /// A draft whose record fits the inline form, with the bytes it needs at most.
@@ -16,14 +17,13 @@ impl<'d, 'a> Measured<'d, 'a> {
     /// Measures a draft; `None` if it has to take the side queue.
     #[inline]
     pub(crate) fn of(draft: &'d Draft<'a>) -> Option<Self> {
-        let mut len = FIXED + OPTIONAL;
-        let mut longest = 0;
-        for text in draft.texts.iter().flatten() {
-            len += 2 + text.len();
-            longest = longest.max(text.len());
+        // All texts together shorter than the limit: so is each of them.
+        if draft.text_bytes() >= TEXT_MAX || draft.extra.is_some() {
+            return None;
         }
-        len += attributes_len(draft.attributes)? + attributes_len(&draft.more)?;
-        (longest < TEXT_MAX && draft.extra.is_none()).then_some(Measured { draft, len })
+        let texts = 2 * Slot::COUNT + draft.text_bytes();
+        let attributes = attributes_len(draft.attributes)? + attributes_len(&draft.more)?;
+        Some(Measured { draft, len: FIXED + OPTIONAL + texts + attributes })
     }
 
     /// Bytes that [`encode`] may need.
@@ -160,7 +160,6 @@ pub(crate) fn encode(measured: &Measured<'_, '_>, stamp: &Stamp, room: &mut [u8]
     let draft = measured.draft;
     let start = room.as_mut_ptr();
     let mut bits = stamp.bits();
-    let mut texts = 0_u64;
     // SAFETY: `measured` counted FIXED + OPTIONAL, each text with its length and each attribute of this very draft,
     // which is borrowed and cannot have changed; the room has as many bytes.
     unsafe {
@@ -205,11 +204,11 @@ pub(crate) fn encode(measured: &Measured<'_, '_>, stamp: &Stamp, room: &mut [u8]
                 out.array(number.to_ne_bytes());
             }
         }
-        for (slot, text) in draft.texts.iter().enumerate() {
-            if let Some(text) = text {
-                texts |= 1 << slot;
-                out.text(text.as_bytes());
-            }
+        let (mut present, by_slot) = draft.texts();
+        let texts = u64::from(present);
+        while present != 0 {
+            out.text(by_slot[present.trailing_zeros() as usize].as_bytes());
+            present &= present - 1;
         }
         out.attributes(draft.attributes);
         out.attributes(&draft.more);

@@ -74,6 +74,12 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// The stamp of an ordinary publish: counter, sequence, and the ambient trace.
+    #[inline]
+    pub(crate) fn plain(ticks: u64, seq: u64, trace: Option<TraceContext>) -> Self {
+        Stamp { ticks, seq, depth: 0, confirm: false, tsc: true, trace, time: None }
+    }
+
     #[inline]
     fn bits(&self) -> u32 {
         (if self.confirm { has::CONFIRM } else { 0 }) | (if self.tsc { has::TSC } else { 0 })
