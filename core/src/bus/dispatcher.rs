@@ -110,9 +110,10 @@ impl Dispatcher {
                 self.slots.push(slot);
                 done.done();
             }
-            Command::Detach(id) => {
+            Command::Detach(id, done) => {
                 self.slots.iter().filter(|s| s.id == id).for_each(|s| s.queue.close());
                 self.slots.retain(|s| s.id != id);
+                done.done();
             }
             Command::Flush(done) => {
                 done.expect(self.slots.len());
@@ -238,8 +239,10 @@ impl Drop for Dispatcher {
     fn drop(&mut self) {
         for command in lock_commands(&self.engine) {
             match command {
-                Command::Attach(_, done) | Command::Flush(done) | Command::Stop(done) => done.done(),
-                Command::Detach(_) => {}
+                Command::Attach(_, done)
+                | Command::Detach(_, done)
+                | Command::Flush(done)
+                | Command::Stop(done) => done.done(),
             }
         }
     }

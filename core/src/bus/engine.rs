@@ -26,7 +26,7 @@ pub(crate) enum Command {
     /// Deliver what was published before, then give this handler what comes after.
     Attach(Arc<Slot>, Arc<Confirm>),
     /// Deliver what was published before, then take this handler out.
-    Detach(HandlerId),
+    Detach(HandlerId, Arc<Confirm>),
     /// Deliver what was published before, and have every handler flush.
     Flush(Arc<Confirm>),
     /// Deliver everything, close the queues, end.

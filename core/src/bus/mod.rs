@@ -140,7 +140,7 @@ impl VerificationEventBus {
         }
         let found = lock(&engine.slots).iter().any(|slot| slot.id == id);
         if found {
-            engine.command(Command::Detach(id));
+            engine.ask_dispatcher(|done| Command::Detach(id, done));
             lock(&engine.slots).retain(|slot| slot.id != id);
         }
         found
@@ -343,18 +343,18 @@ impl Engine {
         }
         lock(&self.slots).push(slot.clone());
         if !closed {
-            self.hand_to_dispatcher(slot);
+            self.ask_dispatcher(|done| Command::Attach(slot, done));
         }
     }
 
-    /// Waits until the dispatcher has passed on what came before; a handler that registers another does not wait, the
-    /// dispatcher might be waiting for it.
-    fn hand_to_dispatcher(&self, slot: Arc<Slot>) {
-        let attached = Arc::new(Confirm::default());
-        attached.expect(1);
-        self.command(Command::Attach(slot, attached.clone()));
+    /// Waits until the dispatcher has passed on what came before and obeyed. A handler does not wait: the dispatcher
+    /// might be waiting for it.
+    fn ask_dispatcher(&self, command: impl FnOnce(Arc<Confirm>) -> Command) {
+        let done = Arc::new(Confirm::default());
+        done.expect(1);
+        self.command(command(done.clone()));
         if !self.is_handler_thread() {
-            attached.wait(ATTACH_DEADLINE);
+            done.wait(ATTACH_DEADLINE);
         }
     }
 
@@ -373,6 +373,6 @@ impl Engine {
             slot.count_failure(false, error.to_string());
         }
         lock(&self.slots).push(slot.clone());
-        self.hand_to_dispatcher(slot);
+        self.ask_dispatcher(|done| Command::Attach(slot, done));
     }
 }

@@ -186,6 +186,6 @@ mod tests {
         let is_inline = |draft: &Draft<'_>| Measured::of(draft).is_some();
         assert!(!is_inline(event::security("s").attribute("a", &list).as_ref()));
         assert!(!is_inline(event::security("s").reason(&long).as_ref()));
-        assert!(is_inline(event::security("s").reason(&long[1..]).as_ref()));
+        assert!(is_inline(event::security("s").reason(&long[2..]).as_ref()));
     }
 }
