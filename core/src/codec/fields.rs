@@ -144,3 +144,36 @@ impl EventField {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/wire-format.md");
+
+    /// Every key leads to its field and to no other, and stands in the document beside its other spelling.
+    fn holds<F: Spelled>(all: &[F]) {
+        let mut keys = BTreeSet::new();
+        for field in all {
+            for key in BTreeSet::from([field.word(), field.short()]) {
+                assert!(keys.insert(key), "`{key}` names two fields");
+                assert_eq!(F::find(key).map(F::index), Some(field.index()));
+            }
+            assert!(field.index() < 32);
+            assert_eq!(field.json(), format!(",\"{}\":", field.word()).as_bytes());
+            let row = format!("| `{}` | `{}` |", field.word(), field.short());
+            assert!(DOCUMENT.contains(&row), "the document lacks {row}");
+        }
+    }
+
+    #[test]
+    fn both_spellings_of_every_field_are_unique_and_documented() {
+        holds(BatchField::ALL);
+        holds(SourceField::ALL);
+        holds(EventField::ALL);
+        holds(ActorField::ALL);
+        holds(TargetField::ALL);
+    }
+}

@@ -88,6 +88,10 @@ impl Folder {
         self.raw("malformed", name, format)
     }
 
+    pub(crate) fn check_script(&self) -> PathBuf {
+        self.0.join("check.py")
+    }
+
     pub(crate) fn index(&self) -> Vec<u8> {
         self.read("vectors.json")
     }
@@ -137,7 +141,8 @@ impl Folder {
 
 /// 32 bytes a line.
 fn hex_text(bytes: &[u8]) -> Vec<u8> {
-    let lines = bytes.chunks(32).map(|chunk| chunk.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n");
+    let lines =
+        bytes.chunks(32).map(|chunk| chunk.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n");
     lines.collect::<String>().into_bytes()
 }
 
@@ -161,7 +166,8 @@ pub(crate) fn index_text() -> String {
     };
     let valid = valid::all().iter().map(|v| json!({"name": v.name, "shows": v.shows})).collect();
     let accepted = accepted::all();
-    let accepted = accepted.iter().map(|v| json!({"name": v.name, "shows": v.shows, "format": v.format.name()}));
+    let accepted =
+        accepted.iter().map(|v| json!({"name": v.name, "shows": v.shows, "format": v.format.name()}));
     let malformed = malformed::all();
     let malformed = malformed.iter().map(|v| {
         let mut entry = json!({

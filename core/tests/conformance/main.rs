@@ -115,3 +115,16 @@ fn there_are_enough_vectors_and_each_has_its_own_name() {
     assert!(names(accepted::all().iter().map(|v| v.name).collect()) >= 10);
     assert!(names(malformed::all().iter().map(|v| v.name).collect()) >= 15);
 }
+
+#[test]
+fn a_reader_made_from_the_document_alone_agrees() {
+    let folder = Folder::get();
+    let Ok(output) = std::process::Command::new("python3").arg("-B").arg(folder.check_script()).output()
+    else {
+        eprintln!("skipped: python3 is not installed, conformance/check.py did not run");
+        return;
+    };
+    assert!(output.status.success(), "{}{}", shown(&output.stdout), shown(&output.stderr));
+    let said = shown(&output.stdout);
+    assert!(said.starts_with(&format!("{} valid, ", valid::all().len())), "{said}");
+}

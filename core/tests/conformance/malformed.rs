@@ -61,7 +61,10 @@ fn runs(instance: &str, runs: &str) -> String {
 const INSTANCE: &str = r#""instance":"00000000000000ff","#;
 
 pub(crate) fn all() -> Vec<Malformed> {
-    [shapes(), json_grammar(), json_values(), fields(), identities(), msgpack_bytes()].into_iter().flatten().collect()
+    [shapes(), json_grammar(), json_values(), fields(), identities(), msgpack_bytes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[rustfmt::skip]

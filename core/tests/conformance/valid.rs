@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use veribus_core::{
-    Actor, Attributes, Batch, Draft, EventDraft, EventId, EventKind, InstanceId, Outcome, Severity, Source, Target,
-    Timestamp, TraceContext, Value, VerificationEvent, event,
+    Actor, Attributes, Batch, Draft, EventDraft, EventId, EventKind, InstanceId, Outcome, Severity, Source,
+    Target, Timestamp, TraceContext, Value, VerificationEvent, event,
 };
 
 pub(crate) struct Valid {
@@ -56,7 +56,10 @@ fn vector(name: &'static str, shows: &'static str, batch: Batch) -> Valid {
 }
 
 pub(crate) fn all() -> Vec<Valid> {
-    [families(), fields(), values(), texts(), limits(), identities(), unknowns()].into_iter().flatten().collect()
+    [families(), fields(), values(), texts(), limits(), identities(), unknowns()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[rustfmt::skip]
