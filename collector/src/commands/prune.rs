@@ -1,20 +1,23 @@
 //! `veribus prune`: retention. Through the running collector, which is the one writer; where none runs, by itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use veribus_core::Timestamp;
+use veribus_core::{Source, Timestamp};
 
 use super::search::unreadable;
 use crate::api::PruneRequest;
 use crate::cli::{CommandError, Exit};
 use crate::client::{ClientError, CollectorArgs};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir};
+use crate::ingest;
 use crate::output::{Output, grouped};
-use crate::store::{PruneLimit, PruneReport, PruneWhat, Reader, SqliteStore, Store, StoreError};
+use crate::pipeline::Identity;
+use crate::store::{
+    IncomingBatch, IncomingEvent, PruneLimit, PruneReport, PruneWhat, Reader, SqliteStore, Store, StoreError,
+};
 
-/// Rows that one transaction deletes.
-const ROWS_PER_TRANSACTION: u32 = 2_000;
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Arguments of `veribus prune`.
@@ -92,19 +95,18 @@ fn directly(data: &Path, limit: PruneLimit, dry_run: bool) -> Result<PruneReport
     // Opening would make a new store where there is none.
     Reader::open(&database).map_err(failed)?;
     let mut store = SqliteStore::open(&database).map_err(failed)?;
-    let mut rows = 0;
-    loop {
-        let deleted = step(&mut store, &limit).map_err(failed)?;
-        rows += deleted;
-        if deleted < u64::from(ROWS_PER_TRANSACTION) {
-            return Ok(report(rows));
-        }
-    }
+    work(&mut store, &limit).map_err(failed)
 }
 
-fn step(store: &mut dyn Store, limit: &PruneLimit) -> Result<u64, StoreError> {
+/// Deletes, and stores an event that says so; the next collector puts it into the trail.
+fn work(store: &mut dyn Store, limit: &PruneLimit) -> Result<PruneReport, StoreError> {
+    let report = ingest::prune(store, limit)?;
+    let received = Timestamp::now();
+    let events = vec![IncomingEvent::new(ingest::pruned_event(&report, received))];
+    let mut said = IncomingBatch { source: Arc::new(Source::new("veribus-cli")), received, events };
+    Identity::new().assign(std::slice::from_mut(&mut said));
     let mut transaction = store.begin()?;
-    let deleted = transaction.delete(limit, ROWS_PER_TRANSACTION)?;
+    transaction.insert(&said)?;
     transaction.commit()?;
-    Ok(deleted)
+    Ok(report)
 }

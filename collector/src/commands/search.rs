@@ -14,7 +14,7 @@ use crate::store::{Query, Reader, StoreError, When};
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// What must hold, all of it; nothing finds everything
-    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    #[arg(value_name = "QUERY")]
     query: Vec<String>,
     /// Only events at or after this time: 15m, 2d, a date, RFC 3339
     #[arg(long, value_name = "TIME")]
@@ -38,7 +38,7 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 Terms: kind: action: outcome: actor: ip: service: trace: id: severity: severity>=
-A value may end in *; a - before a term turns it round; other words are looked for in the whole event.
+A value may end in *; a - before a term turns it round (then put -- before the query); other words are looked for in the whole event.
 
 Example: veribus search kind:authentication outcome:failure actor:root severity>=high --since 2h";
 

@@ -26,6 +26,8 @@ pub enum Job {
     },
     /// An event of the collector itself; the writer gives it its identity.
     Own(Box<VerificationEvent>),
+    /// The trail has caught up and nothing else moves its cursor: keep it.
+    KeepCursor,
     /// Retention.
     Prune {
         /// What is to go.
@@ -72,6 +74,17 @@ impl Queue {
     /// The bytes that bodies are paid from.
     pub fn budget(&self) -> &Arc<Semaphore> {
         &self.budget
+    }
+
+    /// What asks the writer to keep the trail's cursor; it does not keep the writer alive.
+    pub fn cursor_keeper(&self) -> impl Fn() + Send + use<> {
+        let jobs = self.jobs.downgrade();
+        move || {
+            if let Some(jobs) = jobs.upgrade() {
+                // A full queue means that transactions are coming, and they keep it anyway.
+                let _ = jobs.try_send(Job::KeepCursor);
+            }
+        }
     }
 
     /// Bytes that wait now.

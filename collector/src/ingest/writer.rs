@@ -7,17 +7,16 @@ use std::sync::mpsc::SyncSender;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 use veribus_core::{Clock, Source, VerificationEvent};
 
+use super::prune::{prune, pruned_event};
 use super::queue::{Job, Refused, Reply};
 use crate::pipeline::{Commit, Pipeline, TrailState};
 use crate::server::Counters;
 use crate::store::{
-    IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, PruneWhat, Store, StoreError,
+    AUDIT_CURSOR, IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, Store, StoreError,
 };
 
 /// Events after which no more batches join a transaction.
 const GROUP_EVENTS_MAX: usize = 16_384;
-/// Rows that one transaction of retention deletes.
-const PRUNE_ROWS: u32 = 2_000;
 
 /// Everything that the writing thread owns.
 pub struct Writer {
@@ -52,6 +51,7 @@ struct Group {
     waiting: Vec<Waiting>,
     prunes: Vec<(PruneLimit, Reply<PruneReport>)>,
     events: usize,
+    keep_cursor: bool,
 }
 
 impl Writer {
@@ -75,6 +75,7 @@ impl Writer {
                     let batch = self.own_batch(*event);
                     group.add(batch, None, None);
                 }
+                Job::KeepCursor => group.keep_cursor = true,
                 Job::Prune { limit, reply } => group.prunes.push((limit, reply)),
             }
             next = if group.events < GROUP_EVENTS_MAX { self.jobs.try_recv().ok() } else { None };
@@ -91,10 +92,13 @@ impl Writer {
     }
 
     fn work(&mut self, group: Group) {
-        let Group { batches, waiting, prunes, .. } = group;
+        let Group { batches, waiting, prunes, keep_cursor, .. } = group;
         if !batches.is_empty() {
             let result = self.commit(batches);
             answer(waiting, result);
+        } else if keep_cursor {
+            // If this fails, the trail compares a few more lines after a restart.
+            let _ = self.keep_cursor();
         }
         for (limit, reply) in prunes {
             let done = self.prune(&limit).map_err(|error| Refused { code: error.code() });
@@ -124,38 +128,21 @@ impl Writer {
         }
     }
 
+    fn keep_cursor(&mut self) -> Result<(), StoreError> {
+        let mut transaction = self.store.begin()?;
+        transaction.set_cursor(AUDIT_CURSOR, self.audited.ingest())?;
+        transaction.commit()
+    }
+
     /// Deletes in small transactions, and says in the trail that it did.
     fn prune(&mut self, limit: &PruneLimit) -> Result<PruneReport, StoreError> {
-        let mut rows = 0;
-        loop {
-            let mut transaction = self.store.begin()?;
-            let deleted = transaction.delete(limit, PRUNE_ROWS)?;
-            transaction.commit()?;
-            rows += deleted;
-            if deleted < u64::from(PRUNE_ROWS) {
-                break;
-            }
-        }
-        let report = PruneReport { what: limit.what, before: limit.before.to_string(), rows, dry_run: false };
-        let said = self.own_batch(prune_event(&report, self.clock.now()));
+        self.keep_cursor()?;
+        let report = prune(&mut *self.store, limit)?;
+        let said = self.own_batch(pruned_event(&report, self.clock.now()));
         // The rows are gone; a failure to say so is counted like every other failed commit.
         let _ = self.commit(vec![said]);
         Ok(report)
     }
-}
-
-fn prune_event(report: &PruneReport, now: veribus_core::Timestamp) -> VerificationEvent {
-    let setting = match report.what {
-        PruneWhat::Alerts => "retention.alerts",
-        PruneWhat::Events => "retention.events",
-    };
-    veribus_core::event::configuration("collector.prune")
-        .success()
-        .setting(setting)
-        .attribute("rows", report.rows)
-        .attribute("before", report.before.as_str())
-        .into_event(veribus_core::EventId::from_bits(0), now)
-        .expect("fixed names and short values are within the limits")
 }
 
 impl Group {

@@ -85,12 +85,16 @@ pub struct Trail {
     state: Arc<TrailState>,
     /// Number of the last event given to the log.
     written: Ingest,
+    /// Asks for the cursor to be kept in the store, and how far it was when it was asked for.
+    keep_cursor: Box<dyn Fn() + Send>,
+    kept: Ingest,
     /// Events after the cursor that a process before this one has written already.
     already: HashSet<EventId>,
 }
 
 impl Trail {
     /// Opens the log at `path`, cutting off a line torn by a crash, and finds where to go on after `state`.
+    /// `keep_cursor` is called when the trail has caught up and nothing else comes.
     ///
     /// # Errors
     /// [`TrailError`].
@@ -99,6 +103,7 @@ impl Trail {
         store: Reader,
         commits: Receiver<Arc<Commit>>,
         state: Arc<TrailState>,
+        keep_cursor: Box<dyn Fn() + Send>,
     ) -> Result<Self, TrailError> {
         let log =
             AuditLogger::new(path).map_err(|source| TrailError::Open { path: path.to_owned(), source })?;
@@ -106,7 +111,7 @@ impl Trail {
         let missing = store.newest()?.saturating_sub(written);
         let already = last_ids(path, usize::try_from(missing).unwrap_or(0))
             .map_err(|source| TrailError::Read { path: path.to_owned(), source })?;
-        Ok(Trail { log, store, commits, state, written, already })
+        Ok(Trail { log, store, commits, state, written, keep_cursor, kept: written, already })
     }
 
     /// Follows the commits until their sender is gone and everything stored is written, or the log cannot be written
@@ -117,11 +122,22 @@ impl Trail {
             match self.commits.recv_timeout(SYNC_INTERVAL) {
                 Ok(commit) => self.keep_up(Some(&commit)),
                 // A commit may have found the channel full.
-                Err(RecvTimeoutError::Timeout) => self.keep_up(None),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.keep_up(None);
+                    self.settle();
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.keep_up(None);
+    }
+
+    /// While events come, their transactions keep the cursor; in the quiet after them this does.
+    fn settle(&mut self) {
+        if self.kept != self.state.ingest() {
+            self.kept = self.state.ingest();
+            (self.keep_cursor)();
+        }
     }
 
     /// Writes what is new; after a failure it starts over from the last synced line's event.

@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
     retry_after_seconds: Option<u32>,
     close: bool,
 }
@@ -42,7 +42,7 @@ impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let body =
             ErrorBody { code, message: message.into(), limit: None, actual: None, path: None, hint: None };
-        ApiError { status, body, retry_after_seconds: None, close: false }
+        ApiError { status, body: Box::new(body), retry_after_seconds: None, close: false }
     }
 
     /// Adds the limit that was broken and by what.

@@ -27,7 +27,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
 /// Most headers of a request.
 const HEADERS_MAX: usize = 64;
 /// Most bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Pause after accepting failed (no more file descriptors), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

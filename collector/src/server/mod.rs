@@ -129,8 +129,9 @@ impl Collector {
         let listener = listen(config.listen)?;
 
         let (trail_sender, commits) = sync_channel(TRAIL_COMMITS);
-        let trail = Trail::open(&dir.audit_log(), reader()?, commits, Arc::clone(&audited))?;
         let (queue, jobs) = Queue::new();
+        let keeper = Box::new(queue.cursor_keeper());
+        let trail = Trail::open(&dir.audit_log(), reader()?, commits, Arc::clone(&audited), keeper)?;
         let (live, _) = broadcast::channel(LIVE_COMMITS);
         let counters = Arc::new(Counters::default());
         let writer = Writer {
