@@ -8,7 +8,7 @@ const ERRORS: [&str; 2] = [include_str!("../src/codec/error.rs"), include_str!("
 const NOT_OF_THE_WIRE: [&str; 3] = ["EVT_NUMBER_NOT_FINITE", "EVT_TEXT_INVALID", "EVT_TOO_DEEP"];
 const DUPLICATE_IS_THE_FORMATS: &str = "EVT_FIELD_DUPLICATE";
 
-fn codes<'a>(text: &'a str, quote: char) -> BTreeSet<&'a str> {
+fn codes(text: &str, quote: char) -> BTreeSet<&str> {
     let prefixes = ["JSON_", "MSGPACK_", "BATCH_", "ENV_", "EVT_"];
     text.split(quote)
         .filter(|word| prefixes.iter().any(|p| word.starts_with(p)))

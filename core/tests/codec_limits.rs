@@ -11,7 +11,7 @@ use veribus_core::{
 
 fn event() -> VerificationEvent {
     let (id, kind) = (EventId::from_bits(0), EventKind::from_name("security"));
-    VerificationEvent::bare(id, Timestamp::from_nanos(0), kind, "x").unwrap()
+    VerificationEvent::bare(id, Timestamp::from_nanos(0), kind, "x").expect("a valid name")
 }
 
 fn with(name: &str, value: impl Into<Value>) -> VerificationEvent {
@@ -26,8 +26,8 @@ fn batch(events: Vec<VerificationEvent>) -> Batch {
 
 fn both(batch: &Batch) -> [Result<Batch, CodecError>; 2] {
     let (mut json, mut msgpack) = (Vec::new(), Vec::new());
-    batch.encode_json(&mut json).unwrap();
-    batch.encode_msgpack(&mut msgpack).unwrap();
+    batch.encode_json(&mut json).expect("within the limits");
+    batch.encode_msgpack(&mut msgpack).expect("within the limits");
     [Batch::decode_json(&json), Batch::decode_msgpack(&msgpack)]
 }
 

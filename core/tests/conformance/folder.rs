@@ -101,7 +101,10 @@ impl Folder {
         let mut files = BTreeSet::new();
         for folder in ["valid", "accepted", "malformed"] {
             for entry in fs::read_dir(self.0.join(folder)).into_iter().flatten() {
-                files.insert(format!("{folder}/{}", entry.unwrap().file_name().to_string_lossy()));
+                files.insert(format!(
+                    "{folder}/{}",
+                    entry.expect("a folder that can be read and written").file_name().to_string_lossy()
+                ));
             }
         }
         files
@@ -111,9 +114,11 @@ impl Folder {
         for folder in ["valid", "accepted", "malformed"] {
             let folder = self.0.join(folder);
             let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).unwrap();
+            fs::create_dir_all(&folder).expect("a folder that can be read and written");
         }
-        let write = |file: String, bytes: Vec<u8>| fs::write(self.0.join(file), bytes).unwrap();
+        let write = |file: String, bytes: Vec<u8>| {
+            fs::write(self.0.join(file), bytes).expect("a folder that can be read and written")
+        };
         let raw = |folder: &str, name: &str, format: Format, bytes: &[u8]| {
             let bytes = if format == Format::Json { bytes.to_vec() } else { hex_text(bytes) };
             write(format!("{folder}/{name}.{}", format.suffix()), bytes);

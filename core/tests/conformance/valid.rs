@@ -68,7 +68,7 @@ fn families() -> Vec<Valid> {
     vec![
         vector("authentication", "a failed login with every field", batch(vec![made(
             event::authentication("login").failure().severity(Severity::High).reason("bad_password")
-                .actor("alice").source_ip("203.0.113.7".parse().unwrap()).source_port(52_144)
+                .actor("alice").source_ip("203.0.113.7".parse().expect("an address")).source_port(52_144)
                 .source_host("host.example").target("sshd").target_kind("service").trace(trace)
                 .duration(Duration::from_nanos(1_500_250)).method("password").credential("key-7")
                 .attribute("attempt", 3_i64),
@@ -86,7 +86,7 @@ fn families() -> Vec<Valid> {
         )])),
         vector("security", "an attack that was noticed", batch(vec![made(
             event::security("brute_force").severity(Severity::Critical).failure()
-                .source_ip("2001:db8::1".parse().unwrap()).technique("T1110.001").rule("ssh-brute-force").score(95),
+                .source_ip("2001:db8::1".parse().expect("an address")).technique("T1110.001").rule("ssh-brute-force").score(95),
         )])),
         vector("bare", "only what every event has, one of each family", batch(vec![
             login(),
@@ -132,7 +132,7 @@ fn fields() -> Vec<Valid> {
             actor(&|a| a.host = Some("host.example".into())),
         ])),
         vector("addresses", "IPv4 and IPv6, the latter as RFC 5952 writes them",
-            batch(ips.map(|ip| actor(&|a| a.ip = Some(ip.parse().unwrap()))).to_vec())),
+            batch(ips.map(|ip| actor(&|a| a.ip = Some(ip.parse().expect("an address")))).to_vec())),
         vector("targets", "a target without a kind, and one whose name is empty", batch(vec![
             made(event::authorization("x").target("orders/17")),
             made(event::authorization("x").target("").target_kind("")),
