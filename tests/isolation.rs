@@ -157,7 +157,8 @@ fn a_handler_may_close_its_bus() {
     let (bus, captured) = bus_with_capture();
     bus.register_handler(Box::new(Closer(bus.clone())));
     bus.publish(event::security("last"));
-    let health = eventually(&bus, |h| h.closed && h.handlers.iter().all(|h| h.state == HandlerState::Stopped));
+    let health =
+        eventually(&bus, |h| h.closed && h.handlers.iter().all(|h| h.state == HandlerState::Stopped));
     assert_eq!(captured.len(), 1);
     assert_eq!(health.handlers[1].handled, 1);
     assert_eq!(bus.close(SECOND).delivered, 2, "one report for every caller");

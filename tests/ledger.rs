@@ -140,7 +140,8 @@ fn blocking_publishers_lose_nothing() {
     bus.register_handler(Box::new(handler));
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| (0..20_000).for_each(|_| assert!(bus.publish(event::security("s")).is_accepted())));
+            scope
+                .spawn(|| (0..20_000).for_each(|_| assert!(bus.publish(event::security("s")).is_accepted())));
         }
     });
     assert!(bus.flush(10 * SECOND));
@@ -214,7 +215,8 @@ fn large_and_nested_events_arrive_whole_and_in_order() {
     let text = "x".repeat(200_000);
     let nested = Value::List(vec![Value::from("a"), Value::Map([("k", 1_i64)].into_iter().collect())]);
     for n in 0..10_u32 {
-        let draft = event::configuration("change").new_value(&text).attribute("nested", &nested).attribute("n", n);
+        let draft =
+            event::configuration("change").new_value(&text).attribute("nested", &nested).attribute("n", n);
         assert!(bus.publish(draft).is_accepted());
         assert!(bus.publish(event::security("small").attribute("n", n)).is_accepted());
     }
@@ -227,7 +229,9 @@ fn large_and_nested_events_arrive_whole_and_in_order() {
     }
     assert_eq!(events[0].attributes.get("nested"), Some(&nested));
     match &events[0].kind {
-        EventKind::Configuration(change) => assert_eq!(change.new_value.as_ref().map(|t| t.len()), Some(200_000)),
+        EventKind::Configuration(change) => {
+            assert_eq!(change.new_value.as_ref().map(|t| t.len()), Some(200_000))
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -58,7 +58,10 @@ impl CaptureHandler {
     pub fn new(name: &str) -> (Self, Captured) {
         let captured = Captured::default();
         let name = name.to_owned();
-        (CaptureHandler { name, interest: Interest::all(), durable: false, captured: captured.clone() }, captured)
+        (
+            CaptureHandler { name, interest: Interest::all(), durable: false, captured: captured.clone() },
+            captured,
+        )
     }
 
     /// Takes only these.
