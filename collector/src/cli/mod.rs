@@ -18,7 +18,7 @@ use crate::output::Output;
 
 /// Know that every security check in your services happened, and prove it.
 #[derive(Debug, Parser)]
-#[command(name = "veribus", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "veribus", bin_name = "veribus", version, max_term_width = 100, after_help = AFTER_HELP)]
 #[command(disable_help_subcommand = true, infer_long_args = false, arg_required_else_help = true)]
 pub struct Cli {
     /// Options of every command.

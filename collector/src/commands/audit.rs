@@ -46,7 +46,9 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     let Command::Verify(args) = args.command;
     let path = log_in(&args.path);
     let report = verify(&path).map_err(|error| unreadable(&path, error))?;
-    let passed = if args.strict { report.is_spotless() } else { report.is_intact() };
+    // A head that is there and cannot be read was damaged: what it held is held no more.
+    let held = report.anchor != Anchor::Unreadable;
+    let passed = if args.strict { report.is_spotless() } else { report.is_intact() && held };
     if out.is_json() {
         out.json(&Document::of(&path, &report, passed))?;
     } else {
@@ -89,8 +91,8 @@ fn show(path: &Path, report: &VerifyReport, passed: bool, out: &mut Output) -> R
     }
     if report.anchor != Anchor::Anchored {
         let head = format!("{}.head", path.to_string_lossy());
-        let why = "a last line that was changed or cut off would not show";
-        out.line(format_args!("  head file `{}` is missing or damaged: {why}", Escaped(&head)))?;
+        let (state, why) = (report.anchor.as_str(), "a last line that was changed or cut off would not show");
+        out.line(format_args!("  the head file `{}` is {state}: {why}", Escaped(&head)))?;
     }
     Ok(())
 }
@@ -105,7 +107,7 @@ struct Document {
     events: u64,
     removed: u64,
     head: Option<String>,
-    anchored: bool,
+    anchor: &'static str,
     anchored_lines: Option<u64>,
     segments: Vec<String>,
     first_bad: Option<Bad>,
@@ -141,7 +143,7 @@ impl Document {
             events: report.events,
             removed: report.removed,
             head: report.head.map(|head| head.to_string()),
-            anchored: report.anchor == Anchor::Anchored,
+            anchor: report.anchor.as_str(),
             anchored_lines: report.anchored_lines,
             segments: report.segments.iter().map(|segment| name(segment)).collect(),
             first_bad: report.first_bad.as_ref().map(|bad| Bad {

@@ -24,7 +24,7 @@ use crate::output::Progress;
 const PATH_CHARS: usize = 60;
 /// Lines too long to tell the format from that are passed over at the beginning of an input.
 const LONG_LINES_AHEAD_MAX: usize = 16;
-/// Lines between two looks at the progress and at Ctrl-C.
+/// Lines between two looks at the progress.
 const LINES_BETWEEN_LOOKS: u64 = 1024;
 
 /// Reads inputs into a bus, one after the other.
@@ -53,8 +53,23 @@ impl<'a> Feed<'a> {
         Feed { bus, forced, stamps, progress, stop, files, remarks, events }
     }
 
+    /// Reads `inputs` in their order; those that are left when the run is stopped are said.
+    pub(super) fn read_all(&mut self, inputs: &[Input]) {
+        for (done, input) in inputs.iter().enumerate() {
+            if self.is_stopped() {
+                let message = format!("{} more inputs were not read: interrupted", inputs.len() - done);
+                return self.remarks.push(Remark::error("", message));
+            }
+            self.read(input);
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Reads `input` to its end; what goes wrong with it is in [`Feed::remarks`].
-    pub(super) fn read(&mut self, input: &Input) {
+    fn read(&mut self, input: &Input) {
         let (path, opened, named) = match input {
             Input::Stdin => (Path::new("-"), Ok((Tracked::stdin(), None)), true),
             Input::File { path, named } => (path.as_path(), open(path), *named),
@@ -136,9 +151,9 @@ impl<'a> Feed<'a> {
                 let read = lines.source().bytes_read();
                 self.progress.advance(read - seen_bytes);
                 seen_bytes = read;
-                if self.stop.load(Ordering::Relaxed) {
-                    return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted by Ctrl-C"));
-                }
+            }
+            if self.is_stopped() {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted"));
             }
             match lines.next_line()? {
                 None => break,

@@ -76,7 +76,7 @@ impl Inputs {
             self.remarks.push(Remark::note(path, "is a file that is read already; read once"));
             return;
         }
-        let known = found.is_file().then(|| found.len());
+        let known = found.is_file().then_some(found.len());
         self.bytes = self.bytes.zip(known).map(|(sum, bytes)| sum + bytes);
         self.list.push(Input::File { path: path.to_owned(), named });
     }

@@ -82,7 +82,7 @@ pub struct Options {
 pub fn run(options: &Options, out: &mut Output) -> Result<Report, CommandError> {
     let began = Instant::now();
     let rules = match &options.rules {
-        Some(path) => RuleFiles::read(std::slice::from_ref(path))?.parse()?,
+        Some(path) => RuleFiles::rules(std::slice::from_ref(path))?.parse()?,
         None => RuleSet::starter(),
     };
     let inputs = Inputs::find(&options.paths);
@@ -100,7 +100,7 @@ pub fn run(options: &Options, out: &mut Output) -> Result<Report, CommandError> 
 
     let progress = out.progress(inputs.bytes);
     let mut feed = Feed::new(&bus, options.format, options.stamps, &progress, &stop);
-    inputs.list.iter().for_each(|input| feed.read(input));
+    feed.read_all(&inputs.list);
     let (files, mut remarks) = (feed.files, [inputs.remarks, feed.remarks].concat());
     progress.finish();
 

@@ -13,6 +13,8 @@ use crate::cli::CommandError;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files of one run.
 const FILES_MAX: usize = 10_000;
+const RULES: &[&str] = &["yml", "yaml"];
+const RULES_AND_TESTS: &[&str] = &["yml", "yaml", "jsonl"];
 /// Deepest folder below a named one.
 const FOLDER_DEPTH_MAX: usize = 16;
 
@@ -26,15 +28,27 @@ pub(crate) struct RuleFiles {
 }
 
 impl RuleFiles {
-    /// Reads what `paths` name: files as they are, and of folders, below them too, what is named `*.yml`,
-    /// `*.yaml` or `*.jsonl`, sorted by path.
+    /// The rules that `paths` name: files as they are, and of folders, below them too, what is named `*.yml`
+    /// or `*.yaml`, sorted by path.
     ///
     /// # Errors
     /// Exit code 2: a path that cannot be read, or no rule at all.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, CommandError> {
+    pub(crate) fn rules(paths: &[PathBuf]) -> Result<Self, CommandError> {
+        Self::read(paths, RULES)
+    }
+
+    /// The rules, and the test cases beside them: what is named `*.jsonl` too.
+    ///
+    /// # Errors
+    /// As [`RuleFiles::rules`].
+    pub(crate) fn rules_and_tests(paths: &[PathBuf]) -> Result<Self, CommandError> {
+        Self::read(paths, RULES_AND_TESTS)
+    }
+
+    fn read(paths: &[PathBuf], endings: &[&str]) -> Result<Self, CommandError> {
         let mut found = Vec::new();
         for path in paths {
-            find(path, 0, &mut found)?;
+            find(path, endings, 0, &mut found)?;
         }
         let mut files = RuleFiles::default();
         for path in found {
@@ -69,7 +83,7 @@ fn invalid(faults: &[RuleError]) -> CommandError {
     CommandError::usage(what).help("`veribus rules lint PATH` shows warnings too")
 }
 
-fn find(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CommandError> {
+fn find(path: &Path, endings: &[&str], depth: usize, found: &mut Vec<PathBuf>) -> Result<(), CommandError> {
     let kind = fs::metadata(path).map_err(|error| cannot_read(path, error))?;
     if !kind.is_dir() {
         found.push(path.to_owned());
@@ -81,8 +95,8 @@ fn find(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Comma
             let path = entry.path();
             // Links in a folder are not followed: rules come from where they were said to be.
             match entry.file_type().map_err(|error| cannot_read(&path, error))? {
-                kind if kind.is_dir() => find(&path, depth + 1, found)?,
-                kind if kind.is_file() && has_ending(&path, &["yml", "yaml", "jsonl"]) => found.push(path),
+                kind if kind.is_dir() => find(&path, endings, depth + 1, found)?,
+                kind if kind.is_file() && has_ending(&path, endings) => found.push(path),
                 _ => {}
             }
         }

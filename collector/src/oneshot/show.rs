@@ -15,6 +15,8 @@ use crate::output::{Output, Style, grouped};
 
 /// Alerts, indicators and successes that are shown, unless said.
 const TOP: usize = 10;
+/// Notes that are told, unless more is wanted.
+const NOTES: usize = 10;
 /// Characters of a name that are shown.
 const NAME_CHARS: usize = 64;
 
@@ -25,10 +27,18 @@ impl Report {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn show(&self, top: Option<usize>, out: &mut Output) -> Result<(), CommandError> {
-        self.notes.iter().for_each(|note| out.detail(remark(note)));
+        self.tell_notes(out);
         self.errors.iter().for_each(|error| out.warn(remark(error)));
         self.tell_losses(out);
         if out.is_json() { out.json(self) } else { self.show_page(top.unwrap_or(TOP), out) }
+    }
+
+    fn tell_notes(&self, out: &mut Output) {
+        let shown = if out.is_verbose() { self.notes.len() } else { self.notes.len().min(NOTES) };
+        self.notes[..shown].iter().for_each(|note| out.say(format_args!("note: {}", remark(note))));
+        if self.notes.len() > shown {
+            out.say(format_args!("note: {} more (--verbose and --json have them)", self.notes.len() - shown));
+        }
     }
 
     fn show_page(&self, top: usize, out: &mut Output) -> Result<(), CommandError> {
@@ -55,7 +65,8 @@ impl Report {
         let not_read = self.errors.len();
         let ignored: u64 = self.files.iter().map(|file| file.ignored).sum();
         let (ignored, unparsed) = (grouped(ignored), grouped(self.unparsed_total));
-        let mut text = format!("{files}, {lines}{formats}, {ignored} without a verification, {unparsed} unparsed");
+        let mut text =
+            format!("{files}, {lines}{formats}, {ignored} without a verification, {unparsed} unparsed");
         if not_read > 0 {
             text += &format!(", {}", counted(not_read as u64, "problem"));
         }

@@ -50,7 +50,7 @@ impl Tracked {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         // Files of /proc and /sys have size 0 and content.
-        let size = (found.is_file() && found.len() > 0).then(|| found.len());
+        let size = (found.is_file() && found.len() > 0).then_some(found.len());
         Ok(Tracked { source: Source::File(file), size, read: 0, last_byte: b'\n' })
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use veribus_core::escape::Escaped;
 
 /// Writes `document` with two spaces of indentation.
 pub(super) fn write_pretty(out: &mut impl Write, document: &impl Serialize) -> io::Result<()> {
@@ -23,6 +24,9 @@ struct Visible<F>(F);
 
 impl<F: Formatter> Formatter for Visible<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.is_ascii() && !fragment.contains('\x7f') {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, hidden)) = rest.char_indices().find(|(_, c)| is_hidden(*c)) {
             out.write_all(&rest.as_bytes()[..at])?;
@@ -63,13 +67,16 @@ impl<F: Formatter> Formatter for Visible<F> {
     }
 }
 
-/// Control characters above ASCII's, and what changes the direction or the look of its neighbours without
-/// being seen itself (Unicode TR 36, "Unicode Security Considerations").
+/// Whether a page for people would show `c` as an escape; what JSON itself escapes is not asked.
 fn is_hidden(c: char) -> bool {
-    matches!(c,
-        '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    match c {
+        ' '..='~' => false,
+        other => {
+            let mut bytes = [0; 4];
+            let text: &str = other.encode_utf8(&mut bytes);
+            Escaped(text).to_string() != text
+        }
+    }
 }
 
 #[cfg(test)]

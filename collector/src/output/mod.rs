@@ -63,6 +63,11 @@ impl Output {
         self.json
     }
 
+    /// Whether the caller asked to be told more.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
     /// The colours of standard output; they do nothing where there are none.
     pub fn style(&self) -> Style {
         self.data_style
