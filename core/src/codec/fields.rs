@@ -16,6 +16,19 @@ pub(super) trait Spelled: Copy {
     fn find(key: &str) -> Option<Self>;
 }
 
+/// No word is one byte long unless it is its own short key, so one byte decides.
+const fn by_byte(short_keys: &[&str]) -> [u8; 128] {
+    let mut table = [u8::MAX; 128];
+    let mut index = 0;
+    while index < short_keys.len() {
+        if let [byte] = short_keys[index].as_bytes() {
+            table[*byte as usize] = index as u8;
+        }
+        index += 1;
+    }
+    table
+}
+
 macro_rules! fields {
     ($(#[$doc:meta])* $table:ident { $($field:ident = $word:literal $short:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -24,9 +37,10 @@ macro_rules! fields {
         pub(super) enum $table { $($field),* }
 
         impl $table {
-            /// Every field, in the order of the canonical encoding.
-            #[cfg(test)]
+            /// Every field, by its index.
             pub(super) const ALL: &[$table] = &[$($table::$field),*];
+            /// The index of the field whose short key is this one byte.
+            const BY_BYTE: [u8; 128] = by_byte(&[$($short),*]);
         }
 
         impl Spelled for $table {
@@ -48,8 +62,13 @@ macro_rules! fields {
             }
             #[inline]
             fn find(key: &str) -> Option<Self> {
-                let short = match key { $($short => Some($table::$field),)* _ => None };
-                short.or_else(|| match key { $($word => Some($table::$field),)* _ => None })
+                if let [byte @ ..128] = *key.as_bytes() {
+                    return Self::ALL.get(usize::from(Self::BY_BYTE[usize::from(byte)])).copied();
+                }
+                match key {
+                    $(key if key == $word || key == $short => Some($table::$field),)*
+                    _ => None,
+                }
             }
         }
     };

@@ -92,13 +92,10 @@ impl<'a> JsonReader<'a> {
     #[inline]
     fn plain(&mut self, max: usize) -> Result<&'a str, CodecError> {
         let rest = &self.input[self.at..];
-        let Some(length) = memchr::memchr2(b'"', b'\\', rest) else {
-            self.at = self.input.len();
-            return Err(self.unexpected("expected the end of the string"));
-        };
+        let length = rest.iter().position(|b| matches!(b, b'"' | b'\\' | ..0x20)).unwrap_or(rest.len());
         let bytes = &rest[..length];
-        if let Some(control) = bytes.iter().position(|b| *b < 0x20) {
-            self.at += control;
+        if !matches!(rest.get(length), Some(b'"' | b'\\')) {
+            self.at += length;
             return Err(self.unexpected("a control character in a string must be escaped"));
         }
         if length > max {

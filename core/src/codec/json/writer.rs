@@ -30,10 +30,13 @@ impl<'o> JsonWriter<'o> {
         self.out.push(b'"');
     }
 
+    /// At most 16 bytes as lower-case digits.
     fn hex(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.out.extend([byte >> 4, byte & 15].map(|n| b"0123456789abcdef"[usize::from(n)]));
+        let mut digits = [[0_u8; 2]; 16];
+        for (two, byte) in digits.iter_mut().zip(bytes) {
+            *two = [byte >> 4, byte & 15].map(|n| b"0123456789abcdef"[usize::from(n)]);
         }
+        self.out.extend_from_slice(digits[..bytes.len()].as_flattened());
     }
 
     fn digits(&mut self, mut number: u64) {
@@ -166,8 +169,20 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn ip(&mut self, ip: IpAddr) {
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.out, "\"{ip}\"");
+        self.out.push(b'"');
+        match ip {
+            IpAddr::V4(ip) => {
+                for (index, octet) in ip.octets().into_iter().enumerate() {
+                    if index > 0 {
+                        self.out.push(b'.');
+                    }
+                    self.digits(octet.into());
+                }
+            }
+            // Writing to a Vec cannot fail.
+            IpAddr::V6(ip) => drop(write!(self.out, "{ip}")),
+        }
+        self.out.push(b'"');
     }
 
     fn trace(&mut self, trace: TraceContext) {
