@@ -26,11 +26,18 @@ fn a_secret_is_gone_before_the_first_handler_and_counted() {
 }
 
 #[test]
-fn redaction_can_be_switched_off_by_name() {
-    let bus = VerificationEventBus::builder().redact(false).build();
+fn redaction_can_be_added_to_and_switched_off() {
+    let bus = VerificationEventBus::builder().redactor(Redactor::none()).build();
     let (handler, captured) = CaptureHandler::new("capture");
     bus.register_handler(Box::new(handler));
     bus.publish(event::authentication("login").attribute("api_key", "kept"));
     assert!(bus.flush(Duration::from_secs(1)));
     assert_eq!(captured.events()[0].attributes.get("api_key"), Some(&Value::from("kept")));
+
+    let bus = VerificationEventBus::builder().redactor(Redactor::builder().name("badge").build()).build();
+    let (handler, captured) = CaptureHandler::new("capture");
+    bus.register_handler(Box::new(handler));
+    bus.publish(event::authentication("door").attribute("badge", "4711"));
+    assert!(bus.flush(Duration::from_secs(1)));
+    assert_eq!(captured.events()[0].attributes.get("badge"), Some(&Value::from("***")));
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::VerificationEventBus;
 use crate::clock::{Clock, SystemClock};
 use crate::event::Source;
+use crate::redact::Redactor;
 
 /// What happens when a ring or a handler's queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +33,7 @@ pub struct BusBuilder {
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) source: Source,
     pub(crate) lanes_max: usize,
-    pub(crate) redact: bool,
+    pub(crate) redactor: Redactor,
     pub(crate) trust_tsc: bool,
 }
 
@@ -45,7 +46,7 @@ impl Default for BusBuilder {
             clock: None,
             source: Source::new("unnamed"),
             lanes_max: 256,
-            redact: true,
+            redactor: Redactor::standard(),
             trust_tsc: false,
         }
     }
@@ -94,9 +95,10 @@ impl BusBuilder {
         self
     }
 
-    /// Whether secrets are replaced before any handler sees an event; on unless said.
-    pub fn redact(mut self, redact: bool) -> Self {
-        self.redact = redact;
+    /// What is replaced before any handler sees an event; [`Redactor::standard`] unless said. [`Redactor::none`] hands
+    /// secrets to every handler.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 

@@ -62,7 +62,6 @@ struct PassStart {
 
 impl Dispatcher {
     fn new(engine: Arc<Engine>) -> Self {
-        let redactor = if engine.settings.redact { Redactor::standard() } else { Redactor::none() };
         let patience = match engine.settings.when_full {
             WhenFull::Block { timeout } => timeout,
             WhenFull::DropNewest => Duration::ZERO,
@@ -70,7 +69,7 @@ impl Dispatcher {
         Dispatcher {
             clock: engine.settings.clock_or_system(),
             calibration: Calibration::new(engine.tick_source()),
-            redactor,
+            redactor: engine.settings.redactor.clone(),
             lanes: Vec::new(),
             slots: Vec::new(),
             patience,
