@@ -82,14 +82,15 @@ impl Report {
         let text = line.trim_start();
         if let Some(counts) = text.strip_prefix("Summary [").and_then(|rest| rest.split_once("run:")) {
             self.add(counts.1, &["passed"], &["failed", "timed", "exec"]);
-        } else if let Some(counts) = text.strip_prefix("test result: ") {
+        } else if let Some(counts) = line.strip_prefix("test result: ") {
             self.add(counts, &["passed"], &["failed"]);
         }
         if text.to_ascii_lowercase().starts_with("skip") {
-            if self.skipped.len() < SKIPS_SHOWN && !self.skipped.iter().any(|known| known == text) {
+            let news = self.skipped.len() < SKIPS_SHOWN && !self.skipped.iter().any(|known| known == text);
+            if news {
                 self.skipped.push(text.to_owned());
             }
-            return true;
+            return news;
         }
         self.is_shown(line, text)
     }
@@ -145,9 +146,13 @@ mod tests {
         let mut report = Report::default();
         assert!(!report.read("        PASS [   0.004s] (1/2) veribus-sources::real_log reads_it"));
         assert!(!report.read("    test reads_it ... ok"));
+        assert!(
+            !report.read("    test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out")
+        );
         assert!(report.read("    skipped: ../shared/data/ssh-logs is not there"));
         assert!(report.read("        FAIL [   0.004s] (2/2) veribus-core event::id::ids_are_ordered"));
         assert!(report.read("    thread panicked at core/src/event/id.rs"));
+        assert_eq!((report.passed, report.failed), (0, 0), "nextest counts in its summary, once");
         assert_eq!(report.skipped, ["skipped: ../shared/data/ssh-logs is not there"]);
     }
 }
