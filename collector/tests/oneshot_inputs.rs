@@ -167,7 +167,7 @@ fn lines_that_are_not_utf8_are_counted_and_read() {
     assert_eq!(run.code, Some(0), "{}", run.err);
     assert_eq!((&report["files"][0]["invalid_utf8"], &report["events_total"]), (&1.into(), &7.into()));
     assert!(report["notes"][0]["message"].as_str().unwrap().contains("UTF-8"));
-    assert!(run.err.contains("note: standard input: 1 lines are not valid UTF-8"), "{}", run.err);
+    assert!(run.err.contains("note: standard input: lines that are not valid UTF-8: 1"), "{}", run.err);
 }
 
 #[test]

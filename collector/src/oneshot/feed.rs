@@ -252,14 +252,16 @@ fn unusual(report: &FileReport, change: Change) -> Vec<Remark> {
     }
     if report.too_long.lines > 0 {
         let message = format!(
-            "{} lines longer than {LINE_BYTES_MAX} bytes were passed over ({} bytes), the first is line {}",
+            "lines longer than {LINE_BYTES_MAX} bytes passed over: {} ({} bytes), the first is line {}",
             report.too_long.lines, report.too_long.bytes, report.too_long.first
         );
         remarks.push(Remark::error(path, message));
     }
     if report.invalid_utf8 > 0 {
-        let message =
-            format!("{} lines are not valid UTF-8; the bytes in question became U+FFFD", report.invalid_utf8);
+        let message = format!(
+            "lines that are not valid UTF-8: {}; the bytes in question became U+FFFD",
+            report.invalid_utf8
+        );
         remarks.push(Remark::note(path, message));
     }
     remarks
