@@ -6,7 +6,7 @@ use veribus::{BusHealth, VerificationEventBus};
 
 /// Checks both identities of the ledger in one snapshot.
 #[track_caller]
-pub fn assert_balanced(health: &BusHealth) {
+pub(crate) fn assert_balanced(health: &BusHealth) {
     let answered = health.accepted + health.dropped.total() + health.rejected + health.returned;
     assert_eq!(health.attempted, answered, "{health:?}");
     for handler in &health.handlers {
@@ -17,7 +17,7 @@ pub fn assert_balanced(health: &BusHealth) {
 
 /// Waits until `condition` holds of the bus's health.
 #[allow(dead_code)]
-pub fn eventually(bus: &VerificationEventBus, condition: impl Fn(&BusHealth) -> bool) -> BusHealth {
+pub(crate) fn eventually(bus: &VerificationEventBus, condition: impl Fn(&BusHealth) -> bool) -> BusHealth {
     let begun = Instant::now();
     loop {
         let health = bus.health();

@@ -1,6 +1,6 @@
 //! Events, and logs of them in a folder that is gone afterwards.
 
-#![allow(dead_code)] // each test file uses a part of it
+#![allow(dead_code, unused_imports)] // each test file uses a part of it
 
 #[cfg(feature = "audit")]
 pub(crate) mod edits;
