@@ -40,8 +40,8 @@ struct ListArgs {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
-    alerts: Vec<&'a serde_json::Value>,
+struct Document {
+    alerts: Vec<serde_json::Value>,
 }
 
 /// Lists alerts.
@@ -54,7 +54,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
         .alerts(args.min_risk, args.limit)
         .map_err(|error| unreadable(&error, Path::new("events.db")))?;
     if out.is_json() {
-        out.json(&Document { alerts: alerts.iter().map(|alert| &alert.detail).collect() })?;
+        out.json(&Document { alerts: alerts.iter().map(StoredAlert::document).collect() })?;
         return Ok(Exit::Fine);
     }
     for alert in &alerts {
@@ -73,8 +73,9 @@ fn line(alert: &StoredAlert, out: &mut Output) -> Result<(), CommandError> {
         40.. => style.yellow(alert.risk),
         _ => style.dim(alert.risk),
     };
-    let text = |name: &str| alert.detail[name].as_str().unwrap_or_default();
-    let events = alert.detail["events"].as_u64().unwrap_or(0);
+    let document = alert.document();
+    let text = |name: &str| document[name].as_str().unwrap_or_default();
+    let events = document["events"].as_u64().unwrap_or(0);
     out.line(format_args!(
         "{risk:>3} {} {} ({} events, {} to {})",
         style.bold(truncated(text("title"), 80)),

@@ -102,6 +102,6 @@ fn to_stored(alert: &Alert) -> StoredAlert {
         risk: alert.risk,
         first_seen: alert.first_seen,
         last_seen: alert.last_seen,
-        detail: serde_json::to_value(alert).expect("an alert is text, numbers and lists"),
+        detail: serde_json::to_string(alert).expect("an alert is text, numbers and lists"),
     }
 }

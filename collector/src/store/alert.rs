@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
-use serde_json::Value as Json;
 use veribus_core::Timestamp;
 
 use super::StoreError;
@@ -26,14 +25,19 @@ pub struct StoredAlert {
     pub first_seen: Timestamp,
     /// Time of the last one.
     pub last_seen: Timestamp,
-    /// The alert as `--json` shows it.
-    pub detail: Json,
+    /// The alert as `--json` shows it: the text of a JSON object.
+    pub detail: String,
 }
 
 /// The columns of [`StoredAlert::from_row`], in its order.
 pub(super) const COLUMNS: &str = "rule, entity, risk, first_seen, last_seen, detail";
 
 impl StoredAlert {
+    /// [`StoredAlert::detail`], read; null if it is not JSON.
+    pub fn document(&self) -> serde_json::Value {
+        serde_json::from_str(&self.detail).unwrap_or_default()
+    }
+
     pub(super) fn save(&self, connection: &Connection) -> Result<(), StoreError> {
         // After a restart the detector may know an earlier or a later beginning of the same alert.
         connection
@@ -50,23 +54,19 @@ impl StoredAlert {
                 self.risk,
                 self.first_seen.as_nanos(),
                 self.last_seen.as_nanos(),
-                self.detail.to_string(),
+                self.detail,
             ])?;
         Ok(())
     }
 
     pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let detail: String = row.get(5)?;
-        let unreadable = |error| {
-            rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
-        };
         Ok(StoredAlert {
             rule: row.get(0)?,
             entity: row.get(1)?,
             risk: row.get(2)?,
             first_seen: Timestamp::from_nanos(row.get(3)?),
             last_seen: Timestamp::from_nanos(row.get(4)?),
-            detail: serde_json::from_str(&detail).map_err(unreadable)?,
+            detail: row.get(5)?,
         })
     }
 }
