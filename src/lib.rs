@@ -29,5 +29,6 @@
 
 #[doc(inline)]
 pub use veribus_core::*;
+#[cfg(any(feature = "audit", feature = "metrics", feature = "alert"))]
 #[doc(inline)]
 pub use veribus_handlers::*;
