@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the sample logs beside it: one made-up incident, the same bytes on every run.
 
-Usage: python3 generate.py [--check]     (--check writes nothing and exits 1 where a file differs)
+Usage: python3 generate_logs.py [--check]     (--check writes nothing and exits 1 where a file differs)
 """
 
 import json
@@ -10,7 +10,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "logs"
 DAY = datetime(2026, 11, 20, tzinfo=timezone.utc)
 chance = random.Random(20261120)
 
@@ -246,7 +246,7 @@ def main():
         elif not path.is_file() or path.read_text(encoding="ascii") != text:
             differs.append(name)
     if differs:
-        sys.exit(f"not what generate.py writes: {', '.join(differs)}")
+        sys.exit(f"not what generate_logs.py writes: {', '.join(differs)}")
 
 
 if __name__ == "__main__":
