@@ -21,8 +21,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::{Batch, BatchView, CodecError, DecodedBatch};
 pub use event::{
     Actor, Attributes, Authentication, Authorization, Configuration, Draft, EventDraft, EventError, EventId,
-    EventKind, Family, InstanceId, Outcome, Performance, Security, Severity, Source, Target, Text, Timestamp,
-    UnknownKind, Value, ValueRef, VerificationEvent,
+    EventKind, Family, InstanceId, Name, Outcome, Performance, Security, Severity, Source, Target, Text,
+    Timestamp, UnknownKind, Value, ValueRef, VerificationEvent,
 };
 pub use handler::{EventHandler, HandlerError, HandlerFactory, Interest};
 pub use loss::{LossReason, Losses};

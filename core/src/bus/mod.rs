@@ -34,7 +34,7 @@ use engine::{Command, Engine, depth_here, lock};
 use lane::{Ask, Verdict};
 use slot::Slot;
 
-use crate::event::{Draft, EventId, InstanceId, Source};
+use crate::event::{Draft, EventId, InstanceId, Name, Source};
 use crate::handler::{EventHandler, HandlerFactory};
 use crate::loss::LossReason;
 use crate::ring::fork::{self, ForkCell};
@@ -206,8 +206,8 @@ impl VerificationEventBus {
 
     /// Begins a verification that times and records itself; see [`Verification`].
     #[inline]
-    pub fn verify<'a>(&'a self, action: &'a str) -> Verification<'a> {
-        Verification::new(self, action)
+    pub fn verify<'a>(&'a self, action: impl Into<Name<'a>>) -> Verification<'a> {
+        Verification::new(self, action.into())
     }
 
     /// The ledger now.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pin_project_lite::pin_project;
 
 use super::VerificationEventBus;
-use crate::event::{Draft, Family, Outcome, Severity, ValueRef};
+use crate::event::{Draft, Family, Name, Outcome, Severity, ValueRef};
 
 /// Longest reason taken from an error's text, in bytes; the rest is cut at a character.
 const REASON_BYTES_MAX: usize = 256;
@@ -40,7 +40,7 @@ pub struct Verification<'a> {
 
 impl<'a> Verification<'a> {
     #[inline]
-    pub(crate) fn new(bus: &'a VerificationEventBus, action: &'a str) -> Self {
+    pub(crate) fn new(bus: &'a VerificationEventBus, action: Name<'a>) -> Self {
         Verification { bus, draft: crate::event::authentication(action).into() }
     }
 
@@ -81,8 +81,8 @@ impl<'a> Verification<'a> {
 
     /// One more attribute.
     #[inline]
-    pub fn attribute(mut self, name: &'a str, value: impl Into<ValueRef<'a>>) -> Self {
-        self.draft.more.push((name, value.into()));
+    pub fn attribute(mut self, name: impl Into<Name<'a>>, value: impl Into<ValueRef<'a>>) -> Self {
+        self.draft.more.push((name.into(), value.into()));
         self
     }
 

@@ -9,6 +9,7 @@ use super::draft::{Draft, Slot};
 use super::error::EventError;
 use super::id::EventId;
 use super::kind::Family;
+use super::name::Name;
 use super::outcome::Outcome;
 use super::severity::Severity;
 use super::time::Timestamp;
@@ -67,65 +68,65 @@ pub mod family {
 
 /// A login, key validation or signature verification. `action` names it: `login`, `jwt.signature`.
 #[inline(always)]
-pub fn authentication(action: &str) -> EventDraft<'_, family::Authentication> {
-    EventDraft::new(Family::Authentication, Severity::Informational, action)
+pub fn authentication<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Authentication> {
+    EventDraft::new(Family::Authentication, Severity::Informational, action.into())
 }
 
 /// A permission check, denial or policy violation. `action` names it: `permission_check`.
 #[inline(always)]
-pub fn authorization(action: &str) -> EventDraft<'_, family::Authorization> {
-    EventDraft::new(Family::Authorization, Severity::Informational, action)
+pub fn authorization<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Authorization> {
+    EventDraft::new(Family::Authorization, Severity::Informational, action.into())
 }
 
 /// A policy update, configuration change or environment switch; [`Severity::Low`] unless said otherwise.
 #[inline(always)]
-pub fn configuration(action: &str) -> EventDraft<'_, family::Configuration> {
-    EventDraft::new(Family::Configuration, Severity::Low, action)
+pub fn configuration<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Configuration> {
+    EventDraft::new(Family::Configuration, Severity::Low, action.into())
 }
 
 /// Verification timing, throughput or error rates.
 #[inline(always)]
-pub fn performance(action: &str) -> EventDraft<'_, family::Performance> {
-    EventDraft::new(Family::Performance, Severity::Informational, action)
+pub fn performance<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Performance> {
+    EventDraft::new(Family::Performance, Severity::Informational, action.into())
 }
 
 /// An attack, an anomaly or a violation; [`Severity::Medium`] unless said otherwise.
 #[inline(always)]
-pub fn security(action: &str) -> EventDraft<'_, family::Security> {
-    EventDraft::new(Family::Security, Severity::Medium, action)
+pub fn security<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Security> {
+    EventDraft::new(Family::Security, Severity::Medium, action.into())
 }
 
 impl VerificationEvent {
     /// See [`authentication`].
     #[inline(always)]
-    pub fn authentication(action: &str) -> EventDraft<'_, family::Authentication> {
+    pub fn authentication<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Authentication> {
         authentication(action)
     }
     /// See [`authorization`].
     #[inline(always)]
-    pub fn authorization(action: &str) -> EventDraft<'_, family::Authorization> {
+    pub fn authorization<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Authorization> {
         authorization(action)
     }
     /// See [`configuration`].
     #[inline(always)]
-    pub fn configuration(action: &str) -> EventDraft<'_, family::Configuration> {
+    pub fn configuration<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Configuration> {
         configuration(action)
     }
     /// See [`performance`].
     #[inline(always)]
-    pub fn performance(action: &str) -> EventDraft<'_, family::Performance> {
+    pub fn performance<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Performance> {
         performance(action)
     }
     /// See [`security`].
     #[inline(always)]
-    pub fn security(action: &str) -> EventDraft<'_, family::Security> {
+    pub fn security<'a>(action: impl Into<Name<'a>>) -> EventDraft<'a, family::Security> {
         security(action)
     }
 }
 
 impl<'a, F> EventDraft<'a, F> {
     #[inline(always)]
-    fn new(family: Family, severity: Severity, action: &'a str) -> Self {
+    fn new(family: Family, severity: Severity, action: Name<'a>) -> Self {
         EventDraft { draft: Draft::new(family, severity, action), family: PhantomData }
     }
 
@@ -228,14 +229,14 @@ impl<'a, F> EventDraft<'a, F> {
 
     /// One more attribute; six fit without an allocation. A name given twice is refused.
     #[inline(always)]
-    pub fn attribute(mut self, name: &'a str, value: impl Into<ValueRef<'a>>) -> Self {
-        self.draft.more.push((name, value.into()));
+    pub fn attribute(mut self, name: impl Into<Name<'a>>, value: impl Into<ValueRef<'a>>) -> Self {
+        self.draft.more.push((name.into(), value.into()));
         self
     }
 
     /// All attributes at once, by reference: the cheapest way. [`EventDraft::attribute`] adds to them.
     #[inline(always)]
-    pub fn attributes(mut self, attributes: &'a [(&'a str, ValueRef<'a>)]) -> Self {
+    pub fn attributes(mut self, attributes: &'a [(Name<'a>, ValueRef<'a>)]) -> Self {
         self.draft.attributes = attributes;
         self
     }

@@ -8,6 +8,7 @@ use super::limits::{
     ATTRIBUTES_MAX, DEPTH_MAX, EVENT_BYTES_MAX, NAME_BYTES_MAX, RESERVED_NAMES, RESERVED_PREFIX,
     TEXT_BYTES_MAX, VALUES_MAX,
 };
+use super::name::Name;
 use super::value::{Value, ValueRef};
 
 /// Everything that [`Draft::check`] promises; answers how many bytes of text and values the event has.
@@ -46,22 +47,22 @@ pub(crate) fn is_plainly_valid(draft: &Draft<'_>) -> bool {
         draft.measured.is_none() && (draft.family != Family::Security || draft.numbers[0].is_none());
     plain_numbers
         && count <= ATTRIBUTES_MAX
-        && check_action(draft.action()).is_ok()
+        && (draft.has_constant_action() || is_event_name(draft.action().as_bytes()))
         && are_plainly_valid(draft.attributes)
         && (draft.more.is_empty() || (draft.attributes.is_empty() && are_plainly_valid(&draft.more)))
 }
 
 #[inline]
-fn are_plainly_valid(attributes: &[(&str, ValueRef<'_>)]) -> bool {
+fn are_plainly_valid(attributes: &[(Name<'_>, ValueRef<'_>)]) -> bool {
     for (index, (name, value)) in attributes.iter().enumerate() {
         let plain_value = match value {
             ValueRef::F64(n) | ValueRef::Value(Value::F64(n)) => n.is_finite(),
             _ => true,
         };
-        if !plain_value || !is_plain_name(name.as_bytes()) {
+        if !plain_value || !(name.is_constant() || is_plain_name(name.as_str().as_bytes())) {
             return false;
         }
-        if attributes[..index].iter().any(|(earlier, _)| earlier == name) {
+        if attributes[..index].iter().any(|(earlier, _)| earlier.as_str() == name.as_str()) {
             return false;
         }
     }
@@ -96,21 +97,55 @@ fn not_printable(chunk: [u8; 8]) -> u64 {
     (bytes | bytes.wrapping_sub(0x20 * EACH) | bytes.wrapping_add(EACH)) & (0x80 * EACH)
 }
 
+/// Whether an attribute may not have this name.
 #[inline]
-fn is_reserved(name: &[u8]) -> bool {
-    RESERVED_NAMES.iter().any(|reserved| reserved.as_bytes() == name)
-        || name.starts_with(RESERVED_PREFIX.as_bytes())
+pub(super) const fn is_reserved(name: &[u8]) -> bool {
+    let mut reserved = starts_with(name, RESERVED_PREFIX.as_bytes());
+    let mut at = 0;
+    while at < RESERVED_NAMES.len() {
+        let other = RESERVED_NAMES[at].as_bytes();
+        reserved = reserved || (name.len() == other.len() && starts_with(name, other));
+        at += 1;
+    }
+    reserved
 }
 
-/// The name of an event: 1 to 128 of `a-z 0-9 _ - .`, beginning with a letter or digit.
+const fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    let mut at = 0;
+    while at < start.len() {
+        if at >= text.len() || text[at] != start[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Whether this may name an event: 1 to 128 of `a-z 0-9 _ - .`, beginning with a letter or digit.
 #[inline]
+pub(super) const fn is_event_name(name: &[u8]) -> bool {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || IN_ACTION[name[0] as usize] != 2 {
+        return false;
+    }
+    let mut at = 1;
+    while at < name.len() {
+        if IN_ACTION[name[at] as usize] == 0 {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// As [`is_event_name`], with the error in words.
 pub(crate) fn check_action(action: &str) -> Result<(), EventError> {
-    let bytes = action.as_bytes();
-    let Some(first) = bytes.first() else { return Err(EventError::TypeEmpty) };
-    let allowed = bytes.len() <= NAME_BYTES_MAX
-        && IN_ACTION[usize::from(*first)] == 2
-        && bytes.iter().all(|b| IN_ACTION[usize::from(*b)] > 0);
-    if allowed { Ok(()) } else { Err(EventError::TypeInvalid { value: excerpt(action) }) }
+    if is_event_name(action.as_bytes()) {
+        Ok(())
+    } else if action.is_empty() {
+        Err(EventError::TypeEmpty)
+    } else {
+        Err(EventError::TypeInvalid { value: excerpt(action) })
+    }
 }
 
 /// For each byte: 2 where an event's name may begin with it, 1 where it may only go on with it, else 0.
@@ -135,8 +170,9 @@ fn check_attributes(draft: &Draft<'_>, tally: &mut Tally) -> Result<(), EventErr
     }
     let pairs = || draft.attributes.iter().chain(&draft.more);
     for (index, (name, value)) in pairs().enumerate() {
+        let name = name.as_str();
         check_name(name)?;
-        if pairs().take(index).any(|(earlier, _)| earlier == name) {
+        if pairs().take(index).any(|(earlier, _)| earlier.as_str() == name) {
             return Err(EventError::FieldDuplicate { field: excerpt(name) });
         }
         tally.bytes += name.len();
@@ -303,7 +339,7 @@ mod tests {
             names in prop::collection::vec("(seq|tenant|__proto__|_veribusx|[a-c]{0,2}|[\\x00-\\x7f]{0,10})", 0..5),
             number in prop::num::f64::ANY,
         ) {
-            let pairs: Vec<_> = names.iter().map(|name| (name.as_str(), ValueRef::F64(number))).collect();
+            let pairs: Vec<_> = names.iter().map(|name| (name.into(), ValueRef::F64(number))).collect();
             let draft = crate::event::performance(&action).attributes(&pairs);
             if is_plainly_valid(draft.as_ref()) {
                 prop_assert_eq!(check(draft.as_ref()).map(drop), Ok(()));

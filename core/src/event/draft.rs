@@ -11,6 +11,7 @@ use super::entity::{Actor, Target};
 use super::error::EventError;
 use super::id::EventId;
 use super::kind::{EventKind, Family};
+use super::name::Name;
 use super::outcome::Outcome;
 use super::severity::Severity;
 use super::text::Text;
@@ -43,8 +44,10 @@ pub struct Draft<'a> {
     present: u16,
     /// Bytes of all texts together.
     text_bytes: usize,
-    pub(crate) attributes: &'a [(&'a str, ValueRef<'a>)],
-    pub(crate) more: SmallVec<[(&'a str, ValueRef<'a>); INLINE_ATTRIBUTES]>,
+    pub(crate) attributes: &'a [(Name<'a>, ValueRef<'a>)],
+    pub(crate) more: SmallVec<[(Name<'a>, ValueRef<'a>); INLINE_ATTRIBUTES]>,
+    /// The action is a constant [`Name`].
+    constant_action: bool,
     pub(crate) extra: Option<&'a Attributes>,
 }
 
@@ -107,7 +110,8 @@ impl Slot {
 
 impl<'a> Draft<'a> {
     #[inline(always)]
-    pub(super) fn new(family: Family, severity: Severity, action: &'a str) -> Self {
+    pub(super) fn new(family: Family, severity: Severity, name: Name<'a>) -> Self {
+        let action = name.as_str();
         let mut texts = [""; Slot::COUNT];
         texts[Slot::Action as usize] = action;
         Draft {
@@ -126,6 +130,7 @@ impl<'a> Draft<'a> {
             text_bytes: action.len(),
             attributes: &[],
             more: SmallVec::new(),
+            constant_action: name.is_constant(),
             extra: None,
         }
     }
@@ -158,6 +163,12 @@ impl<'a> Draft<'a> {
         if let Some(text) = text {
             self.set_text(slot, text);
         }
+    }
+
+    /// Whether the action was checked when the program was compiled.
+    #[inline(always)]
+    pub(crate) fn has_constant_action(&self) -> bool {
+        self.constant_action
     }
 
     /// Name of the event, for example `login`.
@@ -206,6 +217,7 @@ impl<'a> Draft<'a> {
             text_bytes: self.text_bytes,
             attributes: self.attributes,
             more: self.more.iter().copied().collect(),
+            constant_action: self.constant_action,
             extra: self.extra,
         };
         draft.set_optional(Slot::Reason, reason);
@@ -244,7 +256,7 @@ impl<'a> Draft<'a> {
             target,
             trace: self.trace,
             duration: self.duration,
-            attributes: pairs.map(|(name, value)| (*name, value.to_value())).collect(),
+            attributes: pairs.map(|(name, value)| (name.as_str(), value.to_value())).collect(),
             extra: self.extra.cloned().unwrap_or_default(),
         })
     }
@@ -291,7 +303,7 @@ impl EventKind {
 /// An owned event on its way back in: into a bus, through its text by reference.
 impl<'a> From<&'a VerificationEvent> for Draft<'a> {
     fn from(event: &'a VerificationEvent) -> Self {
-        let mut draft = Draft::new(event.kind.family(), event.severity, &event.action);
+        let mut draft = Draft::new(event.kind.family(), event.severity, (&event.action).into());
         draft.outcome = event.outcome;
         draft.time = Some(event.time);
         draft.trace = event.trace;
@@ -326,7 +338,8 @@ impl<'a> From<&'a VerificationEvent> for Draft<'a> {
         for (slot, text) in [Slot::Payload1, Slot::Payload2, Slot::Payload3].into_iter().zip(payload) {
             draft.set_optional(slot, text);
         }
-        draft.more = event.attributes.iter().map(|(name, value)| (name, ValueRef::Value(value))).collect();
+        draft.more =
+            event.attributes.iter().map(|(name, value)| (name.into(), ValueRef::Value(value))).collect();
         draft
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod error;
 mod id;
 mod kind;
 pub mod limits;
+mod name;
 mod outcome;
 mod severity;
 mod source;
@@ -28,6 +29,7 @@ pub use kind::{
     Authentication, Authorization, Configuration, EventKind, Extra, Family, Performance, Security,
     UnknownKind,
 };
+pub use name::Name;
 pub use outcome::Outcome;
 pub use severity::Severity;
 pub use source::Source;

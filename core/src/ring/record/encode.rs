@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::copy::put;
 use super::{FIXED, OPTIONAL, Stamp, TEXT_MAX, has, tag};
 use crate::event::draft::Slot;
-use crate::event::{Draft, EventId, Value, ValueRef};
+use crate::event::{Draft, EventId, Name, Value, ValueRef};
 
 /// A draft whose record fits the inline form, with the bytes it needs at most.
 pub(crate) struct Measured<'d, 'a> {
@@ -34,9 +34,10 @@ impl<'d, 'a> Measured<'d, 'a> {
 }
 
 #[inline]
-fn attributes_len(attributes: &[(&str, ValueRef<'_>)]) -> Option<usize> {
+fn attributes_len(attributes: &[(Name<'_>, ValueRef<'_>)]) -> Option<usize> {
     let mut len = 0;
     for (name, value) in attributes {
+        let name = name.as_str();
         // A name above 255 bytes is refused by the check before; this is the proof that its length fits a byte.
         if name.len() > usize::from(u8::MAX) {
             return None;
@@ -98,8 +99,9 @@ impl Out {
     /// # Safety
     /// There is room for all of them as counted by [`attributes_len`].
     #[inline(always)]
-    unsafe fn attributes(&mut self, attributes: &[(&str, ValueRef<'_>)]) {
+    unsafe fn attributes(&mut self, attributes: &[(Name<'_>, ValueRef<'_>)]) {
         for (name, value) in attributes {
+            let name = name.as_str();
             // SAFETY: name length, tag, name and value were counted each.
             unsafe {
                 let tag = tag_of(value);
