@@ -103,7 +103,7 @@ impl BusBuilder {
     }
 
     /// Stamps with the time stamp counter even where CPUID does not call it invariant, as under some hypervisors and
-    /// valgrind. The bus still compares it with the steady clock and gives it up when they part.
+    /// valgrind, and without comparing it with the steady clock: say so only where you know that it keeps pace.
     pub fn trust_tsc(mut self, trust: bool) -> Self {
         self.trust_tsc = trust;
         self

@@ -68,7 +68,7 @@ impl Dispatcher {
         };
         Dispatcher {
             clock: engine.settings.clock_or_system(),
-            calibration: Calibration::new(engine.tick_source()),
+            calibration: Calibration::new(engine.tick_source(), engine.settings.trust_tsc),
             redactor: engine.settings.redactor.clone(),
             lanes: Vec::new(),
             slots: Vec::new(),
@@ -130,7 +130,7 @@ impl Dispatcher {
         self.lanes.extend(self.engine.take_incoming());
         if !self.calibration.update() {
             self.engine.give_up_tsc();
-            self.calibration = Calibration::new(ticks::Source::Steady);
+            self.calibration = Calibration::new(ticks::Source::Steady, false);
         }
         let start = PassStart {
             tsc: ticks::Source::Tsc.now(),

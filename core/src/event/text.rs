@@ -11,6 +11,11 @@ use compact_str::CompactString;
 pub struct Text(CompactString);
 
 impl Text {
+    /// The text of a constant; never allocates.
+    pub const fn from_static(text: &'static str) -> Self {
+        Text(CompactString::const_new(text))
+    }
+
     /// The text as a slice.
     #[inline]
     pub fn as_str(&self) -> &str {

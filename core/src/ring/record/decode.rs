@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{Head, has, tag};
+use super::{CONSTANT, Head, has, tag};
 use crate::event::draft::Slot;
 use crate::event::{
     Actor, Attributes, EventId, EventKind, Extra, Family, Outcome, Severity, Target, Text, Timestamp, Value,
@@ -46,6 +46,20 @@ impl<'a> In<'a> {
     unsafe fn text(&mut self, len: usize) -> &'a str {
         // SAFETY: by the caller.
         unsafe { std::str::from_utf8_unchecked(self.slice(len)) }
+    }
+
+    /// # Safety
+    /// What follows was written by `Out::pointer`.
+    #[inline]
+    unsafe fn constant(&mut self) -> Text {
+        let address = usize::from_ne_bytes(self.array());
+        let [len] = self.array();
+        // SAFETY: address and length of a `&'static str`, whose provenance was exposed when they were written.
+        let text: &'static str = unsafe {
+            let bytes = std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address), len.into());
+            std::str::from_utf8_unchecked(bytes)
+        };
+        Text::from_static(text)
     }
 
     /// # Safety
@@ -107,7 +121,10 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
     let numbers = [has::NUMBER_0, has::NUMBER_1].map(|bit| is(bit).then(|| input.u64()));
     let mut texts: [Option<Text>; Slot::COUNT] = [const { None }; Slot::COUNT];
     for (slot, text) in texts.iter_mut().enumerate() {
-        if present & 1 << slot != 0 {
+        if slot == Slot::Action as usize && is(has::CONSTANT_ACTION) {
+            // SAFETY: the bit says so.
+            *text = Some(unsafe { input.constant() });
+        } else if present & 1 << slot != 0 {
             let len = u16::from_ne_bytes(input.array());
             // SAFETY: `encode` wrote a `str` of this length for each bit.
             *text = Some(unsafe { input.text(len.into()) }.into());
@@ -117,9 +134,12 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
     let mut values = Attributes::with_capacity(attributes);
     for _ in 0..attributes {
         let [len, tag] = input.array();
-        // SAFETY: `encode` wrote name and value in this order, the name from a `str`.
-        let (name, value) = unsafe { (input.text(len.into()), input.value(tag)) };
-        values.push_unchecked(name.into(), value);
+        // SAFETY: `encode` wrote name and value in this order, the name from a `str` or as a constant's pointer.
+        let (name, value) = unsafe {
+            let name = if len == CONSTANT { input.constant() } else { input.text(len.into()).into() };
+            (name, input.value(tag))
+        };
+        values.push_unchecked(name, value);
     }
 
     let mut take = |slot: Slot| texts[slot as usize].take();

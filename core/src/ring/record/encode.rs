@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::copy::put;
-use super::{FIXED, OPTIONAL, Stamp, TEXT_MAX, has, tag};
+use super::{CONSTANT, FIXED, OPTIONAL, POINTER, Stamp, TEXT_MAX, has, tag};
 use crate::event::draft::Slot;
 use crate::event::{Draft, EventId, Name, Value, ValueRef};
 
@@ -21,7 +21,7 @@ impl<'d, 'a> Measured<'d, 'a> {
         if draft.text_bytes() >= TEXT_MAX || draft.extra.is_some() {
             return None;
         }
-        let texts = 2 * Slot::COUNT + draft.text_bytes();
+        let texts = POINTER + 2 * Slot::COUNT + draft.text_bytes();
         let attributes = attributes_len(draft.attributes)? + attributes_len(&draft.more)?;
         Some(Measured { draft, len: FIXED + OPTIONAL + texts + attributes })
     }
@@ -37,12 +37,12 @@ impl<'d, 'a> Measured<'d, 'a> {
 fn attributes_len(attributes: &[(Name<'_>, ValueRef<'_>)]) -> Option<usize> {
     let mut len = 0;
     for (name, value) in attributes {
-        let name = name.as_str();
-        // A name above 255 bytes is refused by the check before; this is the proof that its length fits a byte.
-        if name.len() > usize::from(u8::MAX) {
+        let name_len = name.as_str().len();
+        // A longer name is refused by the check; this is the proof that its length fits a byte.
+        if name_len >= usize::from(CONSTANT) {
             return None;
         }
-        len += 2 + name.len() + value_len(value)?;
+        len += 2 + if name.is_constant() { POINTER } else { name_len } + value_len(value)?;
     }
     Some(len)
 }
@@ -101,14 +101,29 @@ impl Out {
     #[inline(always)]
     unsafe fn attributes(&mut self, attributes: &[(Name<'_>, ValueRef<'_>)]) {
         for (name, value) in attributes {
-            let name = name.as_str();
+            let tag = tag_of(value);
             // SAFETY: name length, tag, name and value were counted each.
             unsafe {
-                let tag = tag_of(value);
-                self.array([name.len() as u8, tag]);
-                self.put(name.as_bytes());
+                if name.is_constant() {
+                    self.array([CONSTANT, tag]);
+                    self.pointer(name.as_str());
+                } else {
+                    self.array([name.as_str().len() as u8, tag]);
+                    self.put(name.as_str().as_bytes());
+                }
                 self.value(value);
             }
+        }
+    }
+
+    /// # Safety
+    /// There is room for [`POINTER`] bytes, and `text` is a constant [`Name`]'s, so shorter than 256 bytes.
+    #[inline(always)]
+    unsafe fn pointer(&mut self, text: &str) {
+        // SAFETY: by the caller.
+        unsafe {
+            self.array((text.as_ptr().expose_provenance()).to_ne_bytes());
+            self.array([text.len() as u8]);
         }
     }
 
@@ -200,14 +215,21 @@ pub(crate) fn encode(measured: &Measured<'_, '_>, stamp: &Stamp, room: &mut [u8]
             bits |= has::MEASURED;
             out.array(measured.to_ne_bytes());
         }
-        for (bit, number) in [has::NUMBER_0, has::NUMBER_1].into_iter().zip(draft.numbers) {
-            if let Some(number) = number {
-                bits |= bit;
-                out.array(number.to_ne_bytes());
-            }
+        if let Some(number) = draft.numbers[0] {
+            bits |= has::NUMBER_0;
+            out.array(number.to_ne_bytes());
+        }
+        if let Some(number) = draft.numbers[1] {
+            bits |= has::NUMBER_1;
+            out.array(number.to_ne_bytes());
         }
         let (mut present, by_slot) = draft.texts();
         let texts = u64::from(present);
+        if draft.has_constant_action() {
+            bits |= has::CONSTANT_ACTION;
+            out.pointer(draft.action());
+            present &= !(1 << Slot::Action as u16);
+        }
         while present != 0 {
             out.text(by_slot[present.trailing_zeros() as usize].as_bytes());
             present &= present - 1;

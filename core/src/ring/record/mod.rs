@@ -22,6 +22,10 @@ use crate::trace::TraceContext;
 const FIXED: usize = 24;
 /// Most bytes of the optional numbers: trace 25, duration 8, time 8, address 16, port 2, three numbers 24.
 const OPTIONAL: usize = 83;
+/// Stands in the place of a name's length where the name is a constant: a pointer and its length follow.
+const CONSTANT: u8 = u8::MAX;
+/// Bytes of a pointer to a constant's text, and of its length.
+const POINTER: usize = size_of::<usize>() + 1;
 /// Texts of this length and more take the side queue.
 const TEXT_MAX: usize = u16::MAX as usize;
 
@@ -38,6 +42,8 @@ mod has {
     pub(super) const SIDE: u32 = 1 << 9;
     pub(super) const CONFIRM: u32 = 1 << 10;
     pub(super) const TSC: u32 = 1 << 11;
+    /// The first text is a constant's: a pointer stands for it.
+    pub(super) const CONSTANT_ACTION: u32 = 1 << 12;
     /// The number of attributes stands from this bit on.
     pub(super) const ATTRIBUTES: u32 = 16;
 }
@@ -106,7 +112,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{self, Draft, EventId, InstanceId, Severity, Value, VerificationEvent};
+    use crate::event::{self, Draft, EventId, InstanceId, Name, Severity, Value, VerificationEvent};
 
     fn round_trip(draft: &Draft<'_>) -> (VerificationEvent, VerificationEvent) {
         let id = EventId::new(InstanceId(1), 2, 3);
@@ -177,6 +183,19 @@ mod tests {
             let (again, _) = round_trip(&Draft::from(&expected));
             assert_eq!(again, expected, "an owned event goes through the ring unchanged");
         }
+    }
+
+    #[test]
+    fn constant_names_come_back_as_their_text() {
+        const LOGIN: Name<'static> = Name::new("login.with.a.name.longer.than.a.compact.string");
+        const TENANT: Name<'static> = Name::new("tenant.id");
+        let draft = event::authentication(LOGIN).attribute(TENANT, 1).attribute("given", 2).reason("r");
+        let (decoded, expected) = round_trip(draft.as_ref());
+        assert_eq!(decoded, expected);
+        assert_eq!(
+            decoded.attributes.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["tenant.id", "given"]
+        );
     }
 
     #[test]
