@@ -358,3 +358,39 @@ fn json_lines_of_a_foreign_client_get_an_identity_here() {
         found["events"].as_array().unwrap().iter().map(|e| e["event"]["id"].as_str().unwrap()).collect();
     assert!(ids.len() == 2 && ids[0] != ids[1] && ids.iter().all(|id| *id != "0".repeat(32)), "{ids:?}");
 }
+
+#[test]
+fn a_secret_from_a_sender_without_a_redactor_reaches_no_file_and_no_reader() {
+    let (temp, collector) = start();
+    let secret = "s3cretTh1ngThatMustNotStay";
+    let line = format!(
+        r#"{{"id":"000000000000000700010000000001f4","time":"2026-11-21T10:00:00Z","kind":"authentication","action":"login","outcome":"failure","reason":"password={secret}","attributes":{{"api_key":"{secret}"}}}}"#
+    );
+    let sent = || collector.post("application/x-ndjson", line.as_bytes());
+    let (status, receipt) = sent();
+    assert_eq!((status, &receipt["accepted"]), (200, &json!(1)), "{receipt}");
+    let (_, again) = sent();
+    assert_eq!(again["duplicates"], 1, "the same bytes are the same event: {again}");
+    let (_, metrics) = collector.get("/metrics");
+    assert!(metrics.contains("veribus_collector_redacted_fields_total 4\n"), "{metrics}");
+
+    let found = collector.json(&["search", "--json"]);
+    assert_eq!(found["events"][0]["event"]["attributes"]["api_key"], "***", "{found}");
+    assert_eq!(found["events"][0]["event"]["reason"], "password=***", "{found}");
+    assert_eq!(collector.stop(), Some(0));
+    let (mut folders, mut files) = (vec![temp.path().join("data")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(&path).unwrap();
+            let held = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!held, "`{}` holds the secret", path.display());
+        }
+    }
+    assert!(files >= 3, "the store, the token and the trail were looked at");
+}

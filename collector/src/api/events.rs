@@ -51,8 +51,9 @@ pub(super) async fn post(
     let received = Timestamp::now();
     let decoded = ingest::decode(encoding, &body.bytes, params.service.as_deref())?;
     drop(body.bytes);
-    let Decoded { source, events, places, mut rejected } = decoded;
+    let Decoded { source, events, places, mut rejected, redacted } = decoded;
     state.counters.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
+    state.counters.redacted.fetch_add(redacted, Ordering::Relaxed);
     if events.is_empty() {
         return Ok(Json(Receipt { rejected, ..Receipt::default() }));
     }

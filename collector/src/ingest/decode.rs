@@ -1,15 +1,18 @@
 //! A body becomes events one by one: a bad one costs itself and not its neighbours.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use veribus_core::codec::{Batch, CodecError, DecodedBatch, event_from_json};
 use veribus_core::event::limits::BATCH_EVENTS_MAX;
-use veribus_core::{Source, VerificationEvent};
+use veribus_core::{Redactor, Source, VerificationEvent};
 
 use crate::server::ApiError;
 use crate::store::IncomingEvent;
+
+/// The rules of a bus: a sender that is no bus has had no redactor.
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::standard);
 
 /// What a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +82,11 @@ pub struct Decoded {
     pub places: Vec<usize>,
     /// Those that are not.
     pub rejected: Vec<Rejection>,
+    /// Fields of the good ones that held a secret, and hold it no more.
+    pub redacted: u64,
 }
 
-/// Decodes a body. `service` names the sender of JSON lines, which do not say it themselves.
+/// Decodes a body and replaces the secrets in it. `service` names the sender of JSON lines, which do not say it themselves.
 ///
 /// # Errors
 /// 400 or 413 with the codec's code if the body as a whole cannot be used.
@@ -126,6 +131,7 @@ impl Decoded {
             events: Vec::with_capacity(events),
             places: Vec::with_capacity(events),
             rejected: Vec::new(),
+            redacted: 0,
         }
     }
 
@@ -137,7 +143,8 @@ impl Decoded {
                 code: "SEQ_RANGE",
                 message: "`id` has the sequence number 0; a lane counts from 1".into(),
             }),
-            Ok(event) => {
+            Ok(mut event) => {
+                self.redacted += REDACTOR.redact(&mut event);
                 self.events.push(IncomingEvent::new(event));
                 self.places.push(index);
             }

@@ -19,6 +19,8 @@ pub struct Counters {
     pub conflicts: AtomicU64,
     /// Events that were refused.
     pub rejected: AtomicU64,
+    /// Fields of arriving events in which a secret was replaced.
+    pub redacted: AtomicU64,
     /// Alerts raised or renewed.
     pub alerts: AtomicU64,
     /// Transactions committed.
@@ -75,6 +77,11 @@ impl Counters {
                 writeln!(out, "veribus_collector_events_total{{result=\"{result}\"}} {}", get(value));
         }
         for (name, help, value) in [
+            (
+                "veribus_collector_redacted_fields_total",
+                "Fields of arriving events in which a secret was replaced.",
+                &self.redacted,
+            ),
             ("veribus_collector_alerts_total", "Alerts raised or renewed.", &self.alerts),
             ("veribus_collector_commits_total", "Store transactions committed.", &self.commits),
             (
