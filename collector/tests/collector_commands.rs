@@ -271,3 +271,21 @@ fn without_a_collector_the_commands_say_what_to_do() {
     assert_eq!(emit.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&emit.stderr).contains("start one with `veribus collector`"), "{emit:?}");
 }
+
+#[test]
+fn the_doctor_does_not_call_a_collector_that_turns_it_away_healthy() {
+    let (temp, collector) = start();
+    let token = temp.path().join("other-token");
+    let report = |token: &std::path::Path| {
+        let answer = collector.veribus(&["doctor", "--json", "--token-file", token.to_str().unwrap()]);
+        let report: Json = serde_json::from_slice(&answer.stdout).unwrap();
+        assert_eq!((answer.status.code(), &report["healthy"]), (Some(1), &json!(false)), "{report:#}");
+        report["checks"].as_array().unwrap().last().unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    let missing = report(&token);
+    assert!(missing.contains("other-token") && missing.contains("No such file"), "says why: {missing}");
+
+    std::fs::write(&token, format!("vbt_{}\n", "0".repeat(64))).unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(report(&token).contains("401 AUTH_INVALID"));
+}

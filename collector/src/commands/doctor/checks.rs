@@ -1,5 +1,6 @@
 //! What the doctor looks at, each by itself: one that fails hides no other.
 
+use std::error::Error;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,8 +12,8 @@ use veribus_handlers::audit;
 
 use super::{Check, Verdict};
 use crate::api::Status;
-use crate::client::{Client, CollectorArgs};
-use crate::data_dir::DataDir;
+use crate::client::{Client, ClientError, CollectorArgs};
+use crate::data_dir::{DataDir, DataDirError};
 use crate::store::{Query, Reader};
 
 /// How long the test event may take to be found in the store.
@@ -22,7 +23,8 @@ const ROUND_TRIP_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) fn all(data: &Path, collector: &CollectorArgs) -> Vec<Check> {
     let mut checks = vec![versions()];
     match DataDir::open(data) {
-        Err(error) => checks.push(Check { name: "data", verdict: Verdict::Note, detail: error.to_string() }),
+        Err(error @ DataDirError::Missing { .. }) => checks.push(note("data", told(&error))),
+        Err(error) => checks.push(bad("data", told(&error))),
         Ok(dir) => {
             checks.push(folder(&dir));
             checks.push(files(&dir));
@@ -32,12 +34,24 @@ pub(super) fn all(data: &Path, collector: &CollectorArgs) -> Vec<Check> {
         }
     }
     match collector.client(Some(data)) {
-        Err(error) => {
-            checks.push(Check { name: "collector", verdict: Verdict::Note, detail: error.to_string() })
+        // Without a folder there is no token yet; one that was named and cannot be used is a fault.
+        Err(error) if collector.token_file.is_none() && !data.exists() => {
+            checks.push(note("collector", told(&error)))
         }
+        Err(error) => checks.push(bad("collector", told(&error))),
         Ok(client) => reach(&client, data, &mut checks),
     }
     checks
+}
+
+fn note(name: &'static str, detail: impl Into<String>) -> Check {
+    Check { name, verdict: Verdict::Note, detail: detail.into() }
+}
+
+/// An error with its causes, in one line.
+fn told(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn ok(name: &'static str, detail: impl Into<String>) -> Check {
@@ -107,7 +121,10 @@ fn store(dir: &DataDir) -> Check {
 fn trail(dir: &DataDir) -> Check {
     match audit::verify(dir.audit_log()) {
         Ok(report) => match &report.first_bad {
-            None => ok("audit", format!("{} lines, unbroken", report.lines)),
+            None => ok(
+                "audit",
+                format!("{} line{}, unbroken", report.lines, if report.lines == 1 { "" } else { "s" }),
+            ),
             Some(first) => bad(
                 "audit",
                 format!("line {} of `{}`: {}", first.line, first.segment.display(), first.problem),
@@ -121,10 +138,8 @@ fn trail(dir: &DataDir) -> Check {
 fn reach(client: &Client, data: &Path, checks: &mut Vec<Check>) {
     let status: Status = match client.get("/v1/status") {
         Ok(status) => status,
-        Err(error) => {
-            checks.push(Check { name: "collector", verdict: Verdict::Note, detail: error.to_string() });
-            return;
-        }
+        Err(error @ ClientError::Unreachable { .. }) => return checks.push(note("collector", told(&error))),
+        Err(error) => return checks.push(bad("collector", told(&error))),
     };
     let up = format!(
         "version {}, up {} s at {}",
