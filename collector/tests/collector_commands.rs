@@ -273,6 +273,16 @@ fn without_a_collector_the_commands_say_what_to_do() {
 }
 
 #[test]
+fn an_option_behind_the_dashes_is_refused_instead_of_looked_for() {
+    let (_temp, collector) = start();
+    let answer = collector.veribus(&["search", "--", "-actor:root", "--limit"]);
+    assert_eq!(answer.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&answer.stderr);
+    assert!(told.contains("`--limit` stands behind the `--`"), "{told}");
+    assert!(collector.veribus(&["search", "--", "-actor:root"]).status.success());
+}
+
+#[test]
 fn the_doctor_does_not_call_a_collector_that_turns_it_away_healthy() {
     let (temp, collector) = start();
     let token = temp.path().join("other-token");

@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use veribus_core::escape::Escaped;
+
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir};
 use crate::output::{Output, grouped};
@@ -47,6 +49,10 @@ Example: veribus search kind:authentication outcome:failure actor:root severity>
 /// # Errors
 /// [`CommandError`]: exit code 2 for a query that is not understood or a store that is not there.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    if let Some(option) = args.query.iter().find(|term| term.starts_with("--")) {
+        let told = format!("`{}` stands behind the `--`, where everything is a term", Escaped(option));
+        return Err(CommandError::usage(told).help("put options before the `--`"));
+    }
     let mut query = Query::parse(&args.query.join(" "))
         .map_err(|error| CommandError::usage(error).help("`veribus search --help` lists the terms"))?;
     if let Some(When(time)) = args.since {
