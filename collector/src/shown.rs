@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use veribus_core::escape::truncated;
-use veribus_core::{Outcome, Severity, Timestamp, VerificationEvent};
+use veribus_core::{EventKind, Outcome, Severity, Timestamp, VerificationEvent};
 
 use crate::output::Style;
 
@@ -52,6 +52,16 @@ pub fn fields(f: &mut Formatter<'_>, event: &VerificationEvent) -> fmt::Result {
     if let Some(reason) = &event.reason {
         field("reason", &truncated(reason, FIELD_CHARS))?;
     }
+    let mut number =
+        |name: &str, value: Option<&dyn Display>| value.map_or(Ok(()), |value| field(name, value));
+    if let EventKind::Performance(measured) = &event.kind {
+        number("value", measured.value.as_ref().map(|value| value as _))?;
+        number("count", measured.count.as_ref().map(|count| count as _))?;
+        number("errors", measured.errors.as_ref().map(|errors| errors as _))?;
+    }
+    if let EventKind::Security(noticed) = &event.kind {
+        number("score", noticed.score.as_ref().map(|score| score as _))?;
+    }
     event.kind.text_fields().try_for_each(|(name, text)| field(name, &truncated(text, FIELD_CHARS)))?;
     event.duration.map_or(Ok(()), |took| write!(f, " took={took:?}"))
 }
@@ -76,7 +86,8 @@ fn severity(f: &mut Formatter<'_>, severity: Severity, style: Style) -> fmt::Res
     match severity {
         Severity::Critical | Severity::Fatal | Severity::High => write!(f, "{:<8}", style.red(name)),
         Severity::Medium => write!(f, "{:<8}", style.yellow(name)),
-        _ => write!(f, "{:<8}", style.dim(&name[..name.len().min(8)])),
+        Severity::Informational => write!(f, "{:<8}", style.dim("info")),
+        _ => write!(f, "{:<8}", style.dim(name)),
     }
 }
 
@@ -96,6 +107,16 @@ mod tests {
         let line = EventLine { event: &event, service: "ss\u{202e}hd", style: Style::plain() }.to_string();
         assert!(!line.contains(['\x1b', '\n', '\u{202e}']), "{line}");
         assert!(line.starts_with("1970-01-01T00:00:00.000Z "), "{line}");
+        assert!(line.starts_with("1970-01-01T00:00:00.000Z info     ✗ "), "a severity is never cut: {line}");
         assert!(line.contains(r"actor=root\u{1b}[2J\n2026 fake line ip=203.0.113.9"), "{line}");
+    }
+    #[test]
+    fn a_measurement_is_shown_with_its_number() {
+        let event = event::performance("verify.latency")
+            .measured(0.25, "seconds")
+            .into_event(EventId::from_bits(1), Timestamp::from_seconds(0))
+            .unwrap();
+        let line = EventLine { event: &event, service: "orders", style: Style::plain() }.to_string();
+        assert!(line.contains(" value=0.25 unit=seconds "), "{line}");
     }
 }
