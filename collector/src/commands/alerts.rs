@@ -77,11 +77,25 @@ fn line(alert: &StoredAlert, out: &mut Output) -> Result<(), CommandError> {
     let text = |name: &str| document[name].as_str().unwrap_or_default();
     let events = document["events"].as_u64().unwrap_or(0);
     out.line(format_args!(
-        "{risk:>3} {} {} ({} events, {} to {})",
+        "{risk:>3} {} {} ({}, {} to {})",
         style.bold(truncated(text("title"), 80)),
         style.cyan(truncated(&alert.entity, 80)),
-        grouped(events),
+        if events == 1 { "1 event".to_owned() } else { format!("{} events", grouped(events)) },
         short_time(alert.first_seen),
         short_time(alert.last_seen),
-    ))
+    ))?;
+    let reasons = document["contributions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let reasons: Vec<String> = reasons.iter().map(reason).collect();
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        out.line(format_args!("    {}", style.dim(reasons.join(" · "))))
+    }
+}
+
+/// `+40 rule of level medium`: a number is never without its reason.
+fn reason(contribution: &serde_json::Value) -> String {
+    let points = contribution["points"].as_i64().unwrap_or(0);
+    let detail = contribution["detail"].as_str().unwrap_or_default();
+    format!("{points:+} {}", truncated(detail, 120))
 }
