@@ -37,6 +37,7 @@ Try it: veribus oneshot /var/log/auth.log";
 
 /// Options that every command takes, before or after its name.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct GlobalArgs {
     /// Print JSON on standard output: one document (`tail`: one a line)
     #[arg(long, global = true)]
