@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::confirm::Confirm;
 use crate::event::VerificationEvent;
 
+/// One wait for room; a longer patience waits again.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
 /// Events on their way to one handler, with those who wait for them.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Delivery {
@@ -100,13 +103,14 @@ impl Queue {
         wanted: usize,
         patience: Duration,
     ) -> MutexGuard<'a, State> {
-        let until = Instant::now() + patience;
+        let until = Instant::now().checked_add(patience);
         let fits = |state: &State| state.events == 0 || state.events + wanted <= self.capacity;
         while !fits(&state) && !state.closed {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(WAIT_MAX, |u| u.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
             }
+            let left = left.min(WAIT_MAX);
             state = self.emptied.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         state

@@ -210,7 +210,12 @@ impl Dispatcher {
         let batch = Arc::new(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_EVENTS)));
         let confirms = std::mem::take(&mut self.confirms);
         for (at, confirm) in &confirms {
-            confirm.expect(self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count());
+            let answers = self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count();
+            confirm.expect(answers);
+            if answers == 0 {
+                // The durable handler left, or had not yet come, when the event was passed on.
+                confirm.fail("no durable handler", None);
+            }
         }
         let depth = std::mem::take(&mut self.depth);
         self.engine.dispatched.fetch_add(batch.len() as u64, Ordering::Relaxed);

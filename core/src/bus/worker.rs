@@ -86,7 +86,7 @@ impl Worker {
     }
 
     fn flush_due(&self) -> Option<Instant> {
-        Some(self.dirty_since? + self.handler.flush_every()?)
+        self.dirty_since?.checked_add(self.handler.flush_every()?)
     }
 
     fn work(&mut self, deliveries: Vec<Delivery>) {
