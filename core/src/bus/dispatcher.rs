@@ -9,12 +9,12 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::builder::WhenFull;
 use super::confirm::Confirm;
 use super::delivery::Delivery;
-use super::engine::{Command, Engine, lock};
+use super::engine::{Command, Engine};
 use super::lane::{LaneReader, Side};
 use super::slot::Slot;
 use crate::clock::Clock;
@@ -29,6 +29,9 @@ const BATCH_EVENTS: usize = 512;
 const PAUSE_BUSY: Duration = Duration::from_micros(500);
 /// Longest sleep: bounds how long an event waits for its handler, and what an idle bus costs.
 const PAUSE_IDLE: Duration = Duration::from_millis(8);
+
+/// Longest wait for a publisher in the middle of a publish when the bus stops.
+const PUBLISHERS_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the thread.
 pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<Thread> {
@@ -85,6 +88,9 @@ impl Dispatcher {
         loop {
             self.engine.looked();
             let commands = self.engine.take_commands();
+            if commands.iter().any(|command| matches!(command, Command::Stop(_))) {
+                self.wait_for_publishers();
+            }
             let taken = self.pass(!commands.is_empty());
             let mut stop = Vec::new();
             for command in commands {
@@ -99,6 +105,15 @@ impl Dispatcher {
             if !self.engine.pending.load(Ordering::Acquire) {
                 thread::park_timeout(pause);
             }
+        }
+    }
+
+    /// A publisher that found the bus open may still be writing, whatever the deadline of `close`: what it writes
+    /// belongs to the last pass.
+    fn wait_for_publishers(&self) {
+        let begun = Instant::now();
+        while self.engine.somebody_inside() && begun.elapsed() < PUBLISHERS_WAIT_MAX {
+            thread::sleep(Duration::from_micros(50));
         }
     }
 
@@ -241,18 +256,6 @@ impl Dispatcher {
 /// What is left when the dispatcher is gone cannot be waited for.
 impl Drop for Dispatcher {
     fn drop(&mut self) {
-        for command in lock_commands(&self.engine) {
-            match command {
-                Command::Attach(_, done)
-                | Command::Detach(_, done)
-                | Command::Flush(done)
-                | Command::Stop(done) => done.done(),
-            }
-        }
+        self.engine.end_commands();
     }
-}
-
-fn lock_commands(engine: &Engine) -> Vec<Command> {
-    let _slots = lock(&engine.slots);
-    engine.take_commands()
 }

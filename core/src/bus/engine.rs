@@ -33,6 +33,24 @@ pub(crate) enum Command {
     Stop(Arc<Confirm>),
 }
 
+impl Command {
+    /// Answers for a dispatcher that is gone; on a closed bus there is nothing left to wait for.
+    fn answer(self, closed: bool) {
+        match self {
+            Command::Attach(_, done) | Command::Detach(_, done) | Command::Stop(done) => done.done(),
+            Command::Flush(done) if closed => done.expect(0),
+            Command::Flush(done) => done.fail("dispatcher", None),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Commands {
+    waiting: Vec<Command>,
+    /// Nobody will obey any more.
+    ended: bool,
+}
+
 #[derive(Default)]
 struct Lanes {
     all: Vec<Arc<Lane>>,
@@ -67,7 +85,7 @@ pub(crate) struct Engine {
     woken: AtomicBool,
     lanes: Mutex<Lanes>,
     shared: Mutex<Option<LaneWriter>>,
-    commands: Mutex<Vec<Command>>,
+    commands: Mutex<Commands>,
     pub(crate) pending: AtomicBool,
     pub(crate) slots: Mutex<Vec<Arc<Slot>>>,
     dispatcher: OnceLock<Thread>,
@@ -193,16 +211,34 @@ impl Engine {
 
     /// Gives the dispatcher something to do; starts it if need be.
     pub(crate) fn command(&self, command: Command) {
-        lock(&self.commands).push(command);
+        let mut commands = lock(&self.commands);
+        if commands.ended {
+            drop(commands);
+            return command.answer(self.is_closed());
+        }
+        commands.waiting.push(command);
+        drop(commands);
         self.pending.store(true, Ordering::Release);
-        self.start_dispatcher();
-        self.wake();
+        if self.start_dispatcher() {
+            self.wake();
+        } else if self.is_closed() {
+            self.end_commands();
+        }
+    }
+
+    /// Answers what nobody will obey, now and from now on.
+    pub(crate) fn end_commands(&self) {
+        let mut commands = lock(&self.commands);
+        commands.ended = true;
+        let waiting = std::mem::take(&mut commands.waiting);
+        drop(commands);
+        waiting.into_iter().for_each(|command| command.answer(self.is_closed()));
     }
 
     /// What callers asked for since the last look.
     pub(crate) fn take_commands(&self) -> Vec<Command> {
         if self.pending.swap(false, Ordering::AcqRel) {
-            std::mem::take(&mut *lock(&self.commands))
+            std::mem::take(&mut lock(&self.commands).waiting)
         } else {
             Vec::new()
         }
@@ -213,19 +249,24 @@ impl Engine {
         std::mem::take(&mut lock(&self.lanes).incoming)
     }
 
-    /// Whether the dispatcher runs; tries to start it if not. A process without threads to spare keeps its events
+    /// Whether the dispatcher was started; tries to start it if not and the bus is open. A process without threads to spare keeps its events
     /// in the rings and tries again with the next lane or command.
     pub(crate) fn start_dispatcher(&self) -> bool {
         let _one_at_a_time = lock(&self.starting);
         if self.dispatcher.get().is_some() {
             return true;
         }
+        if self.is_closed() {
+            return false; // nobody would stop it
+        }
         let Ok(thread) = dispatcher::start(self.share()) else { return false };
         self.dispatcher.get_or_init(|| thread);
         true
     }
 
+    /// Whether it was started; final once the bus is closed.
     pub(crate) fn has_dispatcher(&self) -> bool {
+        let _not_meanwhile = lock(&self.starting);
         self.dispatcher.get().is_some()
     }
 

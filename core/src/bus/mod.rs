@@ -342,7 +342,9 @@ impl Engine {
             slot.stop_without_worker();
         }
         lock(&self.slots).push(slot.clone());
-        if !closed {
+        if self.is_closed() {
+            slot.queue.close(); // `close` may have looked before the slot was there
+        } else {
             self.ask_dispatcher(|done| Command::Attach(slot, done));
         }
     }
