@@ -55,7 +55,8 @@ impl Engine {
             self.command(Command::Stop(stopped.clone()));
             stopped.wait(left());
         }
-        let slots = lock(&self.slots).clone();
+        let mut slots = lock(&self.slots).clone();
+        slots.extend(lock(&self.leaving).drain(..));
         slots.iter().for_each(|slot| slot.queue.close());
         let mut unfinished = Vec::new();
         for slot in &slots {

@@ -41,6 +41,7 @@ struct State {
     waiting: VecDeque<Delivery>,
     events: usize,
     closed: bool,
+    abandoned: bool,
 }
 
 /// The queue between the dispatcher and one worker.
@@ -152,15 +153,20 @@ impl Queue {
     /// Closes and throws away what is waiting; answers how many events that were.
     pub(crate) fn abandon(&self) -> usize {
         let mut state = self.lock();
-        state.closed = true;
+        (state.closed, state.abandoned) = (true, true);
         let lost = std::mem::take(&mut state.events);
         for delivery in state.waiting.drain(..) {
             delivery.confirms.iter().for_each(|c| c.fail("closed", None));
-            delivery.flushes.iter().for_each(|f| f.done());
+            delivery.flushes.iter().for_each(|f| f.fail("closed", None));
         }
         self.filled.notify_all();
         self.emptied.notify_all();
         lost
+    }
+
+    /// Whether what was waiting was thrown away.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.lock().abandoned
     }
 
     /// Whether the queue was closed.

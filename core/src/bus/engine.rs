@@ -88,6 +88,8 @@ pub(crate) struct Engine {
     commands: Mutex<Commands>,
     pub(crate) pending: AtomicBool,
     pub(crate) slots: Mutex<Vec<Arc<Slot>>>,
+    /// Handlers taken out that still work off what they were given.
+    pub(crate) leaving: Mutex<Vec<Arc<Slot>>>,
     dispatcher: OnceLock<Thread>,
     starting: Mutex<()>,
     pub(crate) dispatched: AtomicU64,
@@ -123,6 +125,7 @@ impl Engine {
             commands: Mutex::default(),
             pending: AtomicBool::new(false),
             slots: Mutex::default(),
+            leaving: Mutex::default(),
             dispatcher: OnceLock::new(),
             starting: Mutex::new(()),
             dispatched: AtomicU64::new(0),

@@ -141,7 +141,7 @@ impl VerificationEventBus {
         let found = lock(&engine.slots).iter().any(|slot| slot.id == id);
         if found {
             engine.ask_dispatcher(|done| Command::Detach(id, done));
-            lock(&engine.slots).retain(|slot| slot.id != id);
+            engine.let_go(id);
         }
         found
     }
@@ -347,6 +347,14 @@ impl Engine {
         } else {
             self.ask_dispatcher(|done| Command::Attach(slot, done));
         }
+    }
+
+    /// Takes a handler out of the ledger; `close` still waits until it has worked off what it was given.
+    fn let_go(&self, id: HandlerId) {
+        let mut slots = lock(&self.slots);
+        let mut leaving = lock(&self.leaving);
+        leaving.retain(|slot| slot.ended.wait(Duration::ZERO).is_none());
+        leaving.extend(slots.extract_if(.., |slot| slot.id == id));
     }
 
     /// Waits until the dispatcher has passed on what came before and obeyed. A handler does not wait: the dispatcher

@@ -39,7 +39,12 @@ pub(crate) fn start(
     let name = format!("veribus-{}", slot.name);
     let run = move || {
         let ended = slot.clone();
-        Worker { engine, slot, handler, failures: 0, probe_at: None, dirty_since: None }.run();
+        let worker = Worker { engine, slot, handler, failures: 0, probe_at: None, dirty_since: None };
+        if let Err(text) = fence(|| worker.run()) {
+            // Only the handler's own `flush_every` is called outside of a nearer fence.
+            ended.count_failure(true, text);
+            ended.count_lost(LossReason::HandlerFailed, ended.queue.abandon());
+        }
         ended.set_state(HandlerState::Stopped);
         ended.ended.done();
     };
@@ -58,9 +63,11 @@ struct Worker {
     dirty_since: Option<Instant>,
 }
 
+/// What a handler answered, with its error already in words: the error's own code ran inside the fence.
 enum Answer {
     Handled,
-    Failed(HandlerError),
+    Retry { done: usize, text: String },
+    GivenUp(String),
     Panicked(String),
 }
 
@@ -79,9 +86,8 @@ impl Worker {
         }
         // A handler that panics while it is dropped must not take the process or the report with it.
         let Worker { engine, slot, handler, .. } = self;
-        let dropped = catch_unwind(AssertUnwindSafe(|| engine.inside_handler(0, || drop(handler))));
-        if let Err(panic) = dropped {
-            slot.count_failure(true, panic_text(panic.as_ref()));
+        if let Err(text) = fence(|| engine.inside_handler(0, || drop(handler))) {
+            slot.count_failure(true, text);
         }
     }
 
@@ -98,8 +104,9 @@ impl Worker {
                 delivery.confirms.iter().for_each(|c| c.fail(&self.slot.name, None));
             }
             if !delivery.flushes.is_empty() {
-                self.flush_and_answer(&mut waiting);
-                delivery.flushes.iter().for_each(|f| f.done());
+                let flushed = self.flush_and_answer(&mut waiting);
+                let answer = |f: &Arc<Confirm>| if flushed { f.done() } else { f.fail(&self.slot.name, None) };
+                delivery.flushes.iter().for_each(answer);
             }
         }
         if !waiting.is_empty() {
@@ -114,6 +121,10 @@ impl Worker {
         let mut rest = &delivery.events[..];
         let mut whole = true;
         while !rest.is_empty() {
+            if self.slot.queue.is_abandoned() {
+                self.lose(LossReason::CloseDeadline, rest.len());
+                return false;
+            }
             if self.must_wait() && self.probe_at.is_some_and(|at| at > Instant::now()) {
                 self.lose(LossReason::HandlerQuarantined, rest.len());
                 return false;
@@ -123,20 +134,20 @@ impl Worker {
                     self.succeed(rest.len());
                     return whole;
                 }
-                Answer::Failed(HandlerError::Retry { done, source }) => {
+                Answer::Retry { done, text } => {
                     let done = done.min(rest.len());
                     if done > 0 {
                         self.succeed(done);
                     }
                     rest = &rest[done..];
-                    self.fail(false, describe(&*source));
+                    self.fail(false, text);
                     if !rest.is_empty() && !self.pause_before_retry() {
                         self.lose(LossReason::CloseDeadline, rest.len());
                         return false;
                     }
                 }
-                Answer::Failed(HandlerError::Permanent(source)) => {
-                    self.fail(false, describe(&*source));
+                Answer::GivenUp(text) => {
+                    self.fail(false, text);
                     self.lose(LossReason::HandlerFailed, rest.len());
                     return false;
                 }
@@ -169,14 +180,15 @@ impl Worker {
         self.dirty_since.get_or_insert(begun);
         let handler = &mut self.handler;
         let engine = &self.engine;
-        let result =
-            catch_unwind(AssertUnwindSafe(|| engine.inside_handler(depth, || handler.handle(events))));
+        let answer = fence(|| {
+            engine.inside_handler(depth, || match handler.handle(events) {
+                Ok(()) => Answer::Handled,
+                Err(HandlerError::Retry { done, source }) => Answer::Retry { done, text: describe(&*source) },
+                Err(HandlerError::Permanent(source)) => Answer::GivenUp(describe(&*source)),
+            })
+        });
         self.slot.count_busy(begun.elapsed().as_nanos() as u64);
-        match result {
-            Ok(Ok(())) => Answer::Handled,
-            Ok(Err(error)) => Answer::Failed(error),
-            Err(panic) => Answer::Panicked(panic_text(panic.as_ref())),
-        }
+        answer.unwrap_or_else(Answer::Panicked)
     }
 
     fn succeed(&mut self, events: usize) {
@@ -204,7 +216,8 @@ impl Worker {
         }
     }
 
-    /// Sleeps as long as the row of failures asks; `false` if the queue was closed meanwhile.
+    /// Sleeps as long as the row of failures asks; `false` if there is no more time: the queue was abandoned, or was
+    /// closed and the handler is in quarantine.
     fn pause_before_retry(&mut self) -> bool {
         let pause = match self.probe_at {
             Some(at) => at.saturating_duration_since(Instant::now()),
@@ -212,7 +225,8 @@ impl Worker {
         };
         let until = Instant::now() + pause;
         while Instant::now() < until {
-            if self.slot.queue.is_closed() {
+            let queue = &self.slot.queue;
+            if queue.is_abandoned() || (self.must_wait() && queue.is_closed()) {
                 return false;
             }
             thread::sleep(PAUSE_SLICE.min(until.saturating_duration_since(Instant::now())));
@@ -221,26 +235,26 @@ impl Worker {
     }
 
     fn flush(&mut self) -> Result<(), HandlerError> {
-        self.dirty_since = None;
         let handler = &mut self.handler;
         let engine = &self.engine;
-        match catch_unwind(AssertUnwindSafe(|| engine.inside_handler(0, || handler.flush()))) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                self.slot.count_failure(false, describe(&error));
-                self.dirty_since = Some(Instant::now());
-                Err(error)
+        let flushed = fence(|| {
+            engine.inside_handler(0, || handler.flush().map_err(|error| (describe(&error), error)))
+        });
+        let (panicked, text, error) = match flushed {
+            Ok(Ok(())) => {
+                self.dirty_since = None;
+                return Ok(());
             }
-            Err(panic) => {
-                let text = panic_text(panic.as_ref());
-                self.slot.count_failure(true, text.clone());
-                Err(HandlerError::permanent(text))
-            }
-        }
+            Ok(Err((text, error))) => (false, text, error),
+            Err(text) => (true, text.clone(), HandlerError::permanent(text)),
+        };
+        self.slot.count_failure(panicked, text);
+        self.dirty_since = Some(Instant::now());
+        Err(error)
     }
 
-    /// Flushes and tells those who wait; the first of them is told why it failed.
-    fn flush_and_answer(&mut self, waiting: &mut Vec<Arc<Confirm>>) {
+    /// Flushes and tells those who wait; the first of them is told why it failed. Whether it did not.
+    fn flush_and_answer(&mut self, waiting: &mut Vec<Arc<Confirm>>) -> bool {
         let mut failure = self.flush().err().map(Some);
         for confirm in waiting.drain(..) {
             match &mut failure {
@@ -248,7 +262,19 @@ impl Worker {
                 Some(error) => confirm.fail(&self.slot.name, error.take()),
             }
         }
+        failure.is_none()
     }
+}
+
+/// Runs the handler's code; a panic, even one in the drop of what was thrown, ends here as its text.
+pub(super) fn fence<R>(body: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
+        let text = panic_text(panic.as_ref());
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(again);
+        }
+        text
+    })
 }
 
 fn grown((least, most): (Duration, Duration), times: u32) -> Duration {
