@@ -97,7 +97,6 @@ pub(crate) struct Engine {
     pub(crate) closing: Mutex<Closing>,
     pub(crate) close_done: Condvar,
     pub(crate) handler_ids: AtomicUsize,
-    pub(crate) registering: Mutex<()>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -133,7 +132,6 @@ impl Engine {
             closing: Mutex::default(),
             close_done: Condvar::new(),
             handler_ids: AtomicUsize::new(1),
-            registering: Mutex::new(()),
             settings,
         })
     }

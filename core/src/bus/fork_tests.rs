@@ -1,13 +1,12 @@
 //! A forked child has its own identity, its own threads and none of its parent's events.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
 use crate::event;
 use crate::event::VerificationEvent;
-use crate::handler::HandlerError;
 use crate::ring::fork::tests::in_fork;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -90,4 +89,42 @@ fn a_fork_in_the_middle_of_publishing_threads_never_hangs() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Asks its bus while it is made again, and before that panics, as told.
+struct Curious {
+    bus: std::sync::Weak<Shared>,
+    panics: bool,
+}
+
+impl EventHandler for Curious {
+    fn name(&self) -> &str {
+        "curious"
+    }
+
+    fn handle(&mut self, _: &[Arc<VerificationEvent>]) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    fn for_child(&self) -> Option<HandlerFactory> {
+        let (bus, panics) = (self.bus.clone(), self.panics);
+        Some(Box::new(move || {
+            assert!(!panics, "no handler for you");
+            let asked = bus.upgrade().map(|shared| VerificationEventBus(shared).instance());
+            assert!(asked.is_some());
+            Ok(Box::new(Curious { bus: bus.clone(), panics }))
+        }))
+    }
+}
+
+#[test]
+fn a_factory_that_asks_its_bus_or_panics_does_not_hang_the_child() {
+    let bus = VerificationEventBus::new(1000);
+    bus.register_handler(Box::new(Curious { bus: Arc::downgrade(&bus.0), panics: false }));
+    bus.register_handler(Box::new(Curious { bus: Arc::downgrade(&bus.0), panics: true }));
+    assert!(in_fork(|| {
+        let published = bus.publish(event::security("s")).is_accepted() && bus.flush(5 * SECOND);
+        let health = bus.health();
+        published && health.handlers[0].handled == 1 && health.handlers[1].lost.total() == 1
+    }));
 }

@@ -21,7 +21,7 @@ mod worker;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use builder::{BusBuilder, WhenFull};
@@ -35,9 +35,9 @@ use lane::{Ask, Verdict};
 use slot::Slot;
 
 use crate::event::{Draft, EventId, InstanceId, Name, Source};
-use crate::handler::{EventHandler, HandlerFactory};
+use crate::handler::{EventHandler, HandlerError, HandlerFactory};
 use crate::loss::LossReason;
-use crate::ring::fork::{self, ForkCell};
+use crate::ring::fork::{self, ForkCell, ForkList};
 
 /// How many handlers deep an event may be published before the circle is cut.
 pub(crate) const LOOP_DEPTH_MAX: u8 = 8;
@@ -79,16 +79,23 @@ struct Registration {
     id: HandlerId,
     name: String,
     factory: Option<HandlerFactory>,
-    removed: AtomicBool,
 }
 
 struct Shared {
     engine: ForkCell<Engine>,
-    /// Only ever replaced by a longer list; read without a lock, which in a forked child might be held for ever.
-    registrations: ForkCell<Vec<Arc<Registration>>>,
+    registrations: ForkList<Registration>,
     settings: Arc<BusBuilder>,
-    /// The generation whose engine is being built.
+    /// The generation whose engine is being built, by which thread, and that engine: a handler's factory may ask
+    /// the bus before all of them are made.
     rebuilding: AtomicU32,
+    rebuilder: AtomicUsize,
+    rebuilt: ForkCell<Engine>,
+}
+
+/// A number of the calling thread that no other living thread has.
+fn thread_number() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.try_with(|here| std::ptr::from_ref(here).addr()).unwrap_or(0)
 }
 
 impl VerificationEventBus {
@@ -107,8 +114,10 @@ impl VerificationEventBus {
         let engine = Engine::new(settings.clone());
         VerificationEventBus(Arc::new(Shared {
             rebuilding: AtomicU32::new(engine.generation),
+            rebuilder: AtomicUsize::new(0),
+            rebuilt: ForkCell::new(engine.clone()),
             engine: ForkCell::new(engine),
-            registrations: ForkCell::new(Arc::new(Vec::new())),
+            registrations: ForkList::new(),
             settings,
         }))
     }
@@ -125,9 +134,8 @@ impl VerificationEventBus {
             id,
             name: name.clone(),
             factory: handler.for_child(),
-            removed: AtomicBool::new(false),
         };
-        self.0.remember(engine, registration);
+        self.0.registrations.change(|all| all.push(Arc::new(registration)));
         engine.attach(id, name, handler);
         id
     }
@@ -135,9 +143,7 @@ impl VerificationEventBus {
     /// Takes a handler out after it was given what was published so far; whether it was there.
     pub fn unregister_handler(&self, id: HandlerId) -> bool {
         let engine = self.0.engine();
-        if let Some(registration) = self.0.registrations.get().iter().find(|r| r.id == id) {
-            registration.removed.store(true, Ordering::Relaxed);
-        }
+        self.0.registrations.change(|all| all.retain(|registration| registration.id != id));
         let found = lock(&engine.slots).iter().any(|slot| slot.id == id);
         if found {
             engine.ask_dispatcher(|done| Command::Detach(id, done));
@@ -279,24 +285,22 @@ impl Shared {
         let first = self.rebuilding.compare_exchange(old, now, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if first {
             let engine = Engine::new(self.settings.clone());
-            for registration in self.registrations.get().iter() {
-                if !registration.removed.load(Ordering::Relaxed) {
-                    engine.attach_in_child(registration);
-                }
+            self.rebuilt.replace_and_leak(engine.clone());
+            self.rebuilder.store(thread_number(), Ordering::Release);
+            for registration in self.registrations.snapshot() {
+                engine.attach_in_child(&registration);
             }
+            self.rebuilder.store(0, Ordering::Release);
             self.engine.replace_and_leak(engine);
+        } else if self.rebuilt.get().generation == now
+            && self.rebuilder.load(Ordering::Acquire) == thread_number()
+        {
+            return self.rebuilt.get();
         }
         while self.engine.get().generation != now {
             std::thread::yield_now();
         }
         self.engine.get()
-    }
-
-    fn remember(&self, engine: &Engine, registration: Registration) {
-        let _one_at_a_time = lock(&engine.registering);
-        let mut longer = self.registrations.get().clone();
-        longer.push(Arc::new(registration));
-        self.registrations.replace_and_leak(Arc::new(longer));
     }
 }
 
@@ -308,6 +312,7 @@ impl Drop for Shared {
             engine.close(DROP_DEADLINE);
         } else {
             self.engine.leak();
+            self.rebuilt.leak();
         }
     }
 }
@@ -370,7 +375,9 @@ impl Engine {
 
     /// Makes a registered handler again in a forked child, or a place that counts what it would have been given.
     fn attach_in_child(&self, registration: &Registration) {
-        let made = registration.factory.as_ref().map(|make| make());
+        let made = registration.factory.as_ref().map(|make| {
+            worker::fence(make).unwrap_or_else(|panic| Err(HandlerError::permanent(panic)))
+        });
         if let Some(Ok(handler)) = made {
             self.attach(registration.id, registration.name.clone(), handler);
             return;
