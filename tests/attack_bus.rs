@@ -130,7 +130,9 @@ fn a_patience_without_end_is_no_panic() {
 #[cfg(target_os = "linux")]
 fn threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").expect("/proc");
-    let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
     tasks.filter_map(name).filter(|name| name.trim() == "veribus-never").count()
 }
 
@@ -393,7 +395,11 @@ fn three_hundred_short_threads_are_heard_to_their_last_words() {
 
 #[test]
 fn many_small_events_in_the_side_queue_meet_its_ceiling_and_are_counted() {
-    let bus = VerificationEventBus::builder().capacity(1_000_000).handler_queue(64).when_full(WhenFull::Block { timeout: 2 * SECOND }).build();
+    let bus = VerificationEventBus::builder()
+        .capacity(1_000_000)
+        .handler_queue(64)
+        .when_full(WhenFull::Block { timeout: 2 * SECOND })
+        .build();
     let (blocking, gate) = Blocking::new();
     bus.register_handler(Box::new(blocking));
     for _ in 0..3 {
@@ -406,7 +412,11 @@ fn many_small_events_in_the_side_queue_meet_its_ceiling_and_are_counted() {
         taken += 1;
     }
     let most = 8 * 1024 * 1024 / size_of::<VerificationEvent>();
-    assert!(taken > 100 && taken <= most, "{taken} events of more than {} bytes", size_of::<VerificationEvent>());
+    assert!(
+        taken > 100 && taken <= most,
+        "{taken} events of more than {} bytes",
+        size_of::<VerificationEvent>()
+    );
     assert_eq!(bus.health().returned, 1);
     gate.open();
     bus.close(SECOND);

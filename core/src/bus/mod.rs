@@ -130,11 +130,7 @@ impl VerificationEventBus {
         let engine = self.0.engine();
         let id = HandlerId(engine.handler_ids.fetch_add(1, Ordering::Relaxed) as u64);
         let name = engine.free_name(handler.name());
-        let registration = Registration {
-            id,
-            name: name.clone(),
-            factory: handler.for_child(),
-        };
+        let registration = Registration { id, name: name.clone(), factory: handler.for_child() };
         self.0.registrations.change(|all| all.push(Arc::new(registration)));
         engine.attach(id, name, handler);
         id
@@ -375,9 +371,10 @@ impl Engine {
 
     /// Makes a registered handler again in a forked child, or a place that counts what it would have been given.
     fn attach_in_child(&self, registration: &Registration) {
-        let made = registration.factory.as_ref().map(|make| {
-            worker::fence(make).unwrap_or_else(|panic| Err(HandlerError::permanent(panic)))
-        });
+        let made = registration
+            .factory
+            .as_ref()
+            .map(|make| worker::fence(make).unwrap_or_else(|panic| Err(HandlerError::permanent(panic))));
         if let Some(Ok(handler)) = made {
             self.attach(registration.id, registration.name.clone(), handler);
             return;

@@ -105,7 +105,8 @@ impl Worker {
             }
             if !delivery.flushes.is_empty() {
                 let flushed = self.flush_and_answer(&mut waiting);
-                let answer = |f: &Arc<Confirm>| if flushed { f.done() } else { f.fail(&self.slot.name, None) };
+                let answer =
+                    |f: &Arc<Confirm>| if flushed { f.done() } else { f.fail(&self.slot.name, None) };
                 delivery.flushes.iter().for_each(answer);
             }
         }
@@ -237,9 +238,8 @@ impl Worker {
     fn flush(&mut self) -> Result<(), HandlerError> {
         let handler = &mut self.handler;
         let engine = &self.engine;
-        let flushed = fence(|| {
-            engine.inside_handler(0, || handler.flush().map_err(|error| (describe(&error), error)))
-        });
+        let flushed =
+            fence(|| engine.inside_handler(0, || handler.flush().map_err(|error| (describe(&error), error))));
         let (panicked, text, error) = match flushed {
             Ok(Ok(())) => {
                 self.dirty_since = None;
