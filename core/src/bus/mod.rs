@@ -15,6 +15,8 @@ mod fork_tests;
 mod health;
 mod lane;
 mod receipt;
+#[cfg(test)]
+mod round_trip_tests;
 mod slot;
 mod verify;
 mod worker;
