@@ -262,6 +262,7 @@ impl LaneWriter {
         bytes: usize,
         limit: u64,
     ) -> bool {
+        let bytes = bytes + size_of::<VerificationEvent>();
         if self.lane.side_bytes.load(Ordering::Relaxed) + bytes > SIDE_BYTES_MAX {
             return false;
         }
