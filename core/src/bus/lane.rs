@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::confirm::Confirm;
 use super::engine::Engine;
-use crate::event::check::{check, is_plainly_valid};
+use crate::event::check::check;
 use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
 use crate::loss::{LossReason, Losses};
@@ -144,10 +144,7 @@ impl LaneWriter {
     /// is out of the ordinary; then nothing was done or counted, and [`LaneWriter::publish`] decides.
     #[inline]
     pub(crate) fn publish_plain(&mut self, engine: &Engine, draft: &Draft<'_>) -> Option<EventId> {
-        let measured = Measured::of(draft)?;
-        if measured.len() > self.inline_max || !is_plainly_valid(draft) {
-            return None;
-        }
+        let measured = Measured::plain(draft).filter(|measured| measured.len() <= self.inline_max)?;
         let trace = if draft.trace.is_some() { None } else { crate::trace::current() };
         let limit = self.limit(draft.family());
         self.lane.inside.store(true, Ordering::Relaxed);
@@ -197,7 +194,7 @@ impl LaneWriter {
         if ask.depth > super::LOOP_DEPTH_MAX {
             return self.refuse(engine, ask, LossReason::LoopLimit);
         }
-        let measured = Measured::of(draft).filter(|m| m.len() <= self.inline_max && is_plainly_valid(draft));
+        let measured = Measured::plain(draft).filter(|measured| measured.len() <= self.inline_max);
         let bytes = match &measured {
             Some(_) => 0,
             None => match check(draft) {

@@ -12,18 +12,18 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
     // SAFETY: every access below is inside [from, from + len) and [to, to + len): two pieces that may overlap each
     // other cover any length between one and two of them.
     unsafe {
-        match len {
-            0 => {}
-            1..=3 => {
-                *to = *from;
-                *to.add(len / 2) = *from.add(len / 2);
-                *to.add(len - 1) = *from.add(len - 1);
-            }
-            4..=7 => two::<[u8; 4]>(to, from, len - 4),
-            8..=16 => two::<[u8; 8]>(to, from, len - 8),
-            17..=32 => two::<[u8; 16]>(to, from, len - 16),
-            33..=64 => two::<[u8; 32]>(to, from, len - 32),
-            _ => copy_nonoverlapping(from, to, len),
+        if len > 32 {
+            if len <= 64 { two::<[u8; 32]>(to, from, len - 32) } else { copy_nonoverlapping(from, to, len) }
+        } else if len > 16 {
+            two::<[u8; 16]>(to, from, len - 16);
+        } else if len >= 8 {
+            two::<[u8; 8]>(to, from, len - 8);
+        } else if len >= 4 {
+            two::<[u8; 4]>(to, from, len - 4);
+        } else if len > 0 {
+            *to = *from;
+            *to.add(len / 2) = *from.add(len / 2);
+            *to.add(len - 1) = *from.add(len - 1);
         }
         to.add(len)
     }

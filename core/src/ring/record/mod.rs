@@ -117,8 +117,8 @@ mod tests {
     fn round_trip(draft: &Draft<'_>) -> (VerificationEvent, VerificationEvent) {
         let id = EventId::new(InstanceId(1), 2, 3);
         let stamp = Stamp { ticks: 9, seq: 3, depth: 1, confirm: false, tsc: true, trace: None, time: None };
-        let mut room = vec![0xaa; Measured::of(draft).expect("inline").len()];
-        let used = encode(&Measured::of(draft).expect("inline"), &stamp, &mut room);
+        let mut room = vec![0xaa; Measured::plain(draft).expect("inline").len()];
+        let used = encode(&Measured::plain(draft).expect("inline"), &stamp, &mut room);
         room.truncate(used);
         let seen = head(&room);
         assert_eq!(seen, Head { ticks: 9, seq: 3, depth: 1, confirm: false, side: false, tsc: true });
@@ -202,7 +202,7 @@ mod tests {
     fn what_is_nested_long_or_unknown_takes_the_side_queue() {
         let list = Value::List(vec![]);
         let long = "x".repeat(65_535);
-        let is_inline = |draft: &Draft<'_>| Measured::of(draft).is_some();
+        let is_inline = |draft: &Draft<'_>| Measured::plain(draft).is_some();
         assert!(!is_inline(event::security("s").attribute("a", &list).as_ref()));
         assert!(!is_inline(event::security("s").reason(&long).as_ref()));
         assert!(is_inline(event::security("s").reason(&long[2..]).as_ref()));
