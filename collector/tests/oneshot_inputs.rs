@@ -260,3 +260,10 @@ fn unparsed_lines_are_counted_and_shown_escaped() {
     assert_eq!((count("unparsed"), &file["unparsed_samples"][0]["line"]), (1, &7.into()));
     assert_eq!(count("lines"), count("lines_with_events") + count("ignored") + count("unparsed"));
 }
+
+#[test]
+fn where_nothing_was_read_no_page_of_zeroes_is_shown() {
+    let run = veribus(&["oneshot", "/nonexistent/auth.log"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+    assert!(run.err.contains("`/nonexistent/auth.log`: cannot open: No such file"), "{}", run.err);
+}

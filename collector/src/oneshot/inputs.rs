@@ -51,7 +51,7 @@ impl Inputs {
 
     fn add_stdin(&mut self) {
         if self.list.contains(&Input::Stdin) {
-            self.remarks.push(Remark::note("-", "standard input was named twice; it is read once"));
+            self.remarks.push(Remark::note("-", "was named twice; it is read once"));
             return;
         }
         self.bytes = None;

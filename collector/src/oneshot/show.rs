@@ -21,7 +21,7 @@ const NOTES: usize = 10;
 const NAME_CHARS: usize = 64;
 
 impl Report {
-    /// Prints the report: one JSON document, or a page for people. What could not be read is told on standard
+    /// Prints the report: one JSON document, or a page for people unless nothing was read. What could not be read is told on standard
     /// error either way.
     ///
     /// # Errors
@@ -30,7 +30,13 @@ impl Report {
         self.tell_notes(out);
         self.errors.iter().for_each(|error| out.warn(remark(error)));
         self.tell_losses(out);
-        if out.is_json() { out.json(self) } else { self.show_page(top.unwrap_or(TOP), out) }
+        if out.is_json() {
+            out.json(self)
+        } else if self.files.iter().any(|file| file.format.is_some()) {
+            self.show_page(top.unwrap_or(TOP), out)
+        } else {
+            Ok(()) // a page of zeroes would read like a clean bill
+        }
     }
 
     fn tell_notes(&self, out: &mut Output) {
@@ -220,7 +226,7 @@ fn remark(remark: &Remark) -> String {
     let mut text = match remark.path.as_str() {
         "" => remark.message.clone(),
         "-" => format!("standard input: {}", remark.message),
-        path => format!("`{}` {}", Escaped(path), remark.message),
+        path => format!("`{}`: {}", Escaped(path), remark.message),
     };
     if let Some(help) = remark.help {
         text += &format!("\n  help: {help}");
