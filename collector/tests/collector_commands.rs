@@ -233,6 +233,8 @@ fn the_doctor_finds_a_healthy_collector_healthy_and_a_bad_mode_bad() {
     use std::os::unix::fs::PermissionsExt;
     let (_temp, collector) = start();
     collector.json(&["emit", "authentication", "login", "--json"]);
+    let trail = collector.json(&["audit", "verify", "--json", collector.data.to_str().unwrap()]);
+    assert_eq!(trail["verified"], true, "the data folder leads to its trail: {trail:#}");
     let report = collector.json(&["doctor", "--json"]);
     assert_eq!(report["healthy"], true, "{report:#}");
     let verdicts: Vec<&Json> =

@@ -31,7 +31,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct VerifyArgs {
-    /// The trail that is written to (`audit.log`; closed segments beside it are read too), or its folder
+    /// The trail that is written to (`audit.log`; closed segments beside it are read too), its folder, or a
+    /// collector's data folder
     path: PathBuf,
     /// Fail also on what a crash left behind the last line, and on a missing head file
     #[arg(long)]
@@ -45,6 +46,7 @@ struct VerifyArgs {
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     let Command::Verify(args) = args.command;
     let path = log_in(&args.path);
+    let path = if path.exists() { path } else { trail_of_collector(&args.path).unwrap_or(path) };
     let report = verify(&path).map_err(|error| unreadable(&path, error))?;
     // A head that is there and cannot be read was damaged: what it held is held no more.
     let held = report.anchor != Anchor::Unreadable;
@@ -60,6 +62,12 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
 /// The trail itself, where its folder was named.
 pub(crate) fn log_in(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(LOG_NAME) } else { path.to_owned() }
+}
+
+/// The trail in a collector's data folder, where that was named.
+fn trail_of_collector(data: &Path) -> Option<PathBuf> {
+    let path = data.join("audit").join(LOG_NAME);
+    path.is_file().then_some(path)
 }
 
 fn unreadable(path: &Path, error: AuditError) -> CommandError {
