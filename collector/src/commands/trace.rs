@@ -31,9 +31,12 @@ pub struct Args {
     data: PathBuf,
 }
 
-fn trace_id(text: &str) -> Result<TraceId, veribus_core::TraceError> {
+fn trace_id(text: &str) -> Result<TraceId, String> {
     let text = text.to_ascii_lowercase();
-    if text.len() > 32 { TraceContext::parse(&text).map(|trace| trace.trace_id) } else { text.parse() }
+    if text.len() > 32 {
+        return TraceContext::parse(&text).map(|trace| trace.trace_id).map_err(|error| error.to_string());
+    }
+    text.parse().map_err(|_| "a trace id is 32 hexadecimal digits, not all zero".to_owned())
 }
 
 /// Shows the trace; exit code 1 if nothing of it is stored.
