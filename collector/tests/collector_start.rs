@@ -16,7 +16,7 @@ fn refused(args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn the_token_is_shown_once_and_everything_is_its_owners_alone() {
+fn what_the_collector_keeps_is_its_owners_alone() {
     let temp = tempfile::tempdir().unwrap();
     let data = temp.path().join("data");
     let collector = Running::start(&data);
@@ -37,15 +37,25 @@ fn the_token_is_shown_once_and_everything_is_its_owners_alone() {
     let token = collector.token.clone();
     assert!(token.starts_with("vbt_") && token.len() == 68);
     assert_eq!(collector.stop(), Some(0));
+}
 
-    let output = Command::new("timeout")
-        .args(["-s", "TERM", "2", VERIBUS, "collector", "--listen", "127.0.0.1:0", "--data"])
-        .arg(&data)
-        .output()
-        .unwrap();
-    let said =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("listening on") && !said.contains(&token), "{said}");
+#[test]
+fn a_journal_is_told_where_the_token_is_and_not_the_token() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    for is_new in [true, false] {
+        let output = Command::new("timeout")
+            .args(["-s", "TERM", "2", VERIBUS, "collector", "--listen", "127.0.0.1:0", "--data"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("listening on") && !said.contains("vbt_"), "{said}");
+        let file = data.join("token");
+        assert_eq!(said.contains(&format!("a new token is in `{}`", file.display())), is_new, "{said}");
+        assert!(fs::read_to_string(file).unwrap().starts_with("vbt_"));
+    }
 }
 
 #[test]

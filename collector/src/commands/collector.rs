@@ -1,8 +1,11 @@
 //! `veribus collector`: takes events in, stores, detects, answers questions, until it is told to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use veribus_core::escape::Escaped;
+
+use crate::auth::Token;
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDirError};
 use crate::output::Output;
@@ -30,8 +33,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     let address =
         collector.address().map_err(|e| CommandError::usage("cannot tell the address").because(e))?;
     if let Some(token) = collector.new_token() {
-        out.line(format_args!("token: {}", token.reveal()))?;
-        out.say("The token is shown once. It is kept in the file `token` of the data folder.");
+        show(token, &args.data, out)?;
     }
     out.line(format_args!("listening on http://{address}"))?;
     out.flush()?;
@@ -39,6 +41,18 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     collector.serve().map_err(told)?;
     out.say("stopped; everything that was answered is stored");
     Ok(Exit::Fine)
+}
+
+/// A new token: itself to a person at a terminal, once; elsewhere (a journal, a file) only where it is kept.
+fn show(token: &Token, data: &Path, out: &mut Output) -> Result<(), CommandError> {
+    let file = data.join("token");
+    let file = file.to_string_lossy();
+    if out.is_terminal() {
+        out.line(format_args!("token: {}", token.reveal()))?;
+        out.say(format_args!("The token is shown once. It is kept in `{}`.", Escaped(&file)));
+        return Ok(());
+    }
+    out.line(format_args!("a new token is in `{}`", Escaped(&file)))
 }
 
 fn told(error: CollectorError) -> CommandError {

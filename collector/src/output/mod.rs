@@ -29,6 +29,7 @@ pub struct Output {
     data_style: Style,
     talk_style: Style,
     live: bool,
+    data_is_seen: bool,
 }
 
 impl Output {
@@ -40,6 +41,7 @@ impl Output {
             data_style: Style::choose(options.color, stdout.is_terminal()),
             talk_style: Style::choose(options.color, stderr.is_terminal()),
             live,
+            data_is_seen: stdout.is_terminal(),
             ..Output::to(options, Box::new(stdout), Box::new(stderr))
         }
     }
@@ -55,6 +57,7 @@ impl Output {
             data_style: Style::plain(),
             talk_style: Style::plain(),
             live: false,
+            data_is_seen: false,
         }
     }
 
@@ -66,6 +69,11 @@ impl Output {
     /// Whether the caller asked to be told more.
     pub fn is_verbose(&self) -> bool {
         self.verbose
+    }
+
+    /// Whether standard output is a terminal: a secret may be shown there, and not in a file or a journal.
+    pub fn is_terminal(&self) -> bool {
+        self.data_is_seen
     }
 
     /// The colours of standard output; they do nothing where there are none.
