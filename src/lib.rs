@@ -23,6 +23,23 @@
 //! # }
 //! ```
 //!
+//! # Where to look
+//!
+//! - Publish: [`event`] and its builders, [`VerificationEventBus::publish`],
+//!   [`verify`](VerificationEventBus::verify) around a check, [`Name`] for names that cost nothing;
+//! - handle: [`AuditLogger`], [`MetricsCollector`], [`AlertHandler`], or your own [`EventHandler`];
+//! - know what happened: [`Receipt`], [`BusHealth`], [`LossReason`], [`CloseReport`];
+//! - trace: [`TraceContext`], [`trace`];
+//! - keep secrets out: [`Redactor`], [`escape`];
+//! - the wire, for transports and SDKs: [`codec`].
+//!
+//! # Features
+//!
+//! `audit`, `metrics` and `alert` (on by default) bring the handlers of these names, `webhook` alerts over HTTPS;
+//! `opentelemetry` and `tracing` pick up the trace context of the current span.
+//!
+//! # The promise
+//!
 //! [`publish`](VerificationEventBus::publish) never blocks and never fails; each handler works on a thread of its own and
 //! can neither slow nor break the application; and [`health`](VerificationEventBus::health) balances the books, so that no
 //! event is lost without a counted reason.

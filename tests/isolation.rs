@@ -163,3 +163,42 @@ fn a_handler_may_close_its_bus() {
     assert_eq!(health.handlers[1].handled, 1);
     assert_eq!(bus.close(SECOND).delivered, 2, "one report for every caller");
 }
+
+/// Answers each event named `ask` once; goes round in circles with each named `echo`.
+struct AnswerAndEcho(VerificationEventBus);
+
+impl EventHandler for AnswerAndEcho {
+    fn name(&self) -> &str {
+        "answer_and_echo"
+    }
+
+    fn handle(&mut self, batch: &[Arc<VerificationEvent>]) -> Result<(), HandlerError> {
+        for event in batch {
+            match &*event.action {
+                "ask" => drop(self.0.publish(event::security("answer"))),
+                "echo" => drop(self.0.publish(event::security("echo"))),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_circle_costs_no_answer_beside_it() {
+    let (bus, captured) = bus_with_capture();
+    bus.register_handler(Box::new(AnswerAndEcho(bus.clone())));
+    bus.publish(event::security("echo"));
+    let asked = 2000;
+    for _ in 0..asked {
+        bus.publish(event::security("ask"));
+        std::thread::yield_now();
+    }
+    let health =
+        eventually(&bus, |h| h.dropped.get(LossReason::LoopLimit) == 1 && h.accepted == 9 + 2 * asked);
+    assert_eq!(health.dropped.total(), 1, "{health:?}");
+    assert!(bus.flush(SECOND));
+    let answers = captured.events().iter().filter(|event| event.action == "answer").count();
+    assert_eq!(answers as u64, asked);
+    bus.close(SECOND);
+}

@@ -90,7 +90,7 @@ impl fmt::Display for LossReason {
 }
 
 /// Losses counted by reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Losses([u64; LossReason::COUNT]);
 
 impl Losses {
@@ -115,6 +115,17 @@ impl Losses {
     }
 }
 
+/// The reasons that occurred: `{queue_full: 3}`.
+impl fmt::Debug for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (reason, count) in self.iter() {
+            map.entry(&format_args!("{reason}"), &count);
+        }
+        map.finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,10 +137,19 @@ mod tests {
             assert_eq!(reason as usize, index);
             losses.add(reason, index as u64);
         }
-        assert_eq!(losses.total(), (0..15).sum());
+        assert_eq!(losses.total(), (0..15).sum::<u64>());
         let mut names = LossReason::ALL.map(LossReason::as_str).to_vec();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), LossReason::COUNT);
+    }
+
+    #[test]
+    fn losses_show_what_was_lost_and_nothing_else() {
+        let mut losses = Losses::default();
+        assert_eq!(format!("{losses:?}"), "{}");
+        losses.add(LossReason::QueueFull, 3);
+        losses.add(LossReason::Closed, 1);
+        assert_eq!(format!("{losses:?}"), "{queue_full: 3, closed: 1}");
     }
 }

@@ -50,6 +50,7 @@ struct Dispatcher {
     batch: Vec<Arc<VerificationEvent>>,
     /// Who waits for which event of the batch.
     confirms: Vec<(usize, Arc<Confirm>)>,
+    /// How many handlers deep the events of the batch were published.
     depth: u8,
 }
 
@@ -197,9 +198,14 @@ impl Dispatcher {
 
     /// Turns the next record of a lane into an owned, redacted event of the batch.
     fn take(&mut self, at: usize, time: Timestamp) {
+        let Some(head) = self.lanes[at].ring.peek().map(record::head) else { return };
+        if head.depth != self.depth {
+            // A batch is of one depth, so that a circle never costs its neighbours anything.
+            self.hand_out();
+            self.depth = head.depth;
+        }
         let LaneReader { lane, ring } = &mut self.lanes[at];
         let Some(bytes) = ring.peek() else { return };
-        let head = record::head(bytes);
         let side = if head.side || head.confirm { lane.take_side() } else { Side::default() };
         let mut event = match side.event {
             Some(event) => *event,
@@ -213,7 +219,6 @@ impl Dispatcher {
         if let Some(confirm) = side.confirm {
             self.confirms.push((self.batch.len(), confirm));
         }
-        self.depth = self.depth.max(head.depth);
         self.batch.push(Arc::new(event));
     }
 
@@ -232,7 +237,7 @@ impl Dispatcher {
                 confirm.fail("no durable handler", None);
             }
         }
-        let depth = std::mem::take(&mut self.depth);
+        let depth = self.depth;
         self.engine.dispatched.fetch_add(batch.len() as u64, Ordering::Relaxed);
         for slot in &self.slots {
             let wanted = if batch.iter().all(|event| slot.wants(event)) {

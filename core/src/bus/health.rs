@@ -88,7 +88,7 @@ impl HandlerState {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Events handled, summed over the handlers.
+    /// Events handled, summed over the handlers: one event that two handlers took counts twice.
     pub delivered: u64,
     /// Events left on disk for the next start.
     pub spooled: u64,

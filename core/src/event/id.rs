@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::error::{EventError, excerpt};
 
 /// One start of one bus (and one side of each fork): 64 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u64);
 
 impl InstanceId {
@@ -20,6 +20,12 @@ impl InstanceId {
             (std::ptr::from_ref(&local) as u64).rotate_left(32) ^ u64::from(std::process::id())
         };
         InstanceId(getrandom::u64().unwrap_or_else(|_| fallback()))
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InstanceId({self})")
     }
 }
 
@@ -54,7 +60,7 @@ impl FromStr for InstanceId {
 /// assert_eq!(id.to_string().parse(), Ok(id));
 /// assert_eq!((id.lane(), id.seq()), (7, 42));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(u128);
 
 impl EventId {
@@ -90,6 +96,12 @@ impl EventId {
     /// The number within the lane, from 1.
     pub const fn seq(self) -> u64 {
         self.0 as u64 & Self::SEQ_MAX
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventId({self})")
     }
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Trace id, 16 bytes, not all zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId([u8; 16]);
 
 /// Span id, 8 bytes, not all zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanId([u8; 8]);
 
 /// Why a trace context cannot be used.
@@ -58,6 +58,12 @@ macro_rules! id_impls {
                     bytes[$bytes - 1] = 1;
                 }
                 $name(bytes)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
             }
         }
 
