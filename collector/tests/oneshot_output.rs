@@ -136,6 +136,30 @@ fn fail_on_decides_the_exit_code_and_nothing_else() {
 }
 
 #[test]
+fn who_has_a_grave_alert_is_not_shown_with_the_risk_of_a_lighter_one() {
+    // Guessed for a minute and got in: one grave alert. What it tries later is a lighter one.
+    let mut log = attack("203.0.113.9");
+    log += &failed_line(70, "root", "203.0.113.9").replace("Failed", "Accepted");
+    log += &(0..8).map(|n| failed_line(90_000 + n, "alice", "203.0.113.9")).collect::<String>();
+    log = log.replace("Dec 10 25:", "Dec 11 01:");
+    let args = ["oneshot", "--year", "2015"];
+    let report = veribus_fed(&[&args[..], &["--json", "-"]].concat(), log.as_bytes()).json();
+    let of_source = |alert: &&serde_json::Value| alert["entity"]["value"] == "203.0.113.9";
+    let alerts = report["alerts"].as_array().unwrap().iter();
+    let highest = alerts.filter(of_source).map(|alert| alert["risk"].as_u64().unwrap()).max().unwrap();
+    let indicator = report["indicators"].as_array().unwrap().iter().find(|i| i["value"] == "203.0.113.9");
+    assert!(
+        indicator.unwrap()["last_score"].as_u64().unwrap() < highest,
+        "the log makes the point: {report:#}"
+    );
+
+    let page = veribus_fed(&[&args[..], &["-"]].concat(), log.as_bytes()).out;
+    let seen = page.split_once("\nseen ").unwrap().1;
+    let first = seen.lines().nth(1).unwrap();
+    assert!(first.contains("203.0.113.9") && first.ends_with(&format!("highest risk {highest}")), "{page}");
+}
+
+#[test]
 fn own_rules_take_the_place_of_the_starter_set() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: Root tried\nid: 7d1f5ae2-95a5-4a5d-a3b1-3c0d1d1e1f10\nname: root-tried\nstatus: stable\n\

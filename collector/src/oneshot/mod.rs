@@ -7,6 +7,7 @@
 mod fail_on;
 mod feed;
 mod file_report;
+mod highest;
 mod inputs;
 mod interrupt;
 mod lines;
@@ -35,6 +36,7 @@ pub use stamps::{Stamps, UtcOffset};
 use crate::cli::CommandError;
 use crate::output::Output;
 use feed::Feed;
+use highest::HighestRisk;
 use inputs::Inputs;
 use remark::Remark;
 use report::LossReport;
@@ -148,6 +150,7 @@ fn learn(report: &mut Report, options: &Options, tally: Owner<Tally>, watch: Own
         report.alerts = detector.alerts();
         report.indicators = detector.indicators();
         report.indicators_total = report.indicators.len();
+        HighestRisk::of_all(&report.alerts).sort(&mut report.indicators);
         report.indicators.truncate(options.top.unwrap_or(INDICATORS_MAX));
         report.detection = Some(detector.stats());
     }

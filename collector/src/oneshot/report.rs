@@ -24,7 +24,7 @@ pub struct Report {
     pub(super) events_by_outcome: BTreeMap<&'static str, u64>,
     /// Highest risk first.
     pub(super) alerts: Vec<Alert>,
-    /// Highest score first; the first so many.
+    /// Highest risk of any alert on it first; the first so many.
     pub(super) indicators: Vec<Indicator>,
     pub(super) indicators_total: usize,
     pub(super) successes: Vec<NamedSuccess>,

@@ -8,6 +8,7 @@ use veribus_core::escape::{Escaped, truncated};
 use veribus_detection::{Alert, Band, Indicator};
 
 use super::file_report::FileReport;
+use super::highest::HighestRisk;
 use super::remark::Remark;
 use super::report::{NamedSuccess, Report};
 use crate::cli::CommandError;
@@ -117,8 +118,9 @@ impl Report {
         let style = out.style();
         let seen = grouped(self.indicators_total as u64);
         out.line(format_args!("{}      {seen} addresses, hosts and users", style.bold("seen")))?;
+        let highest = HighestRisk::of_all(&self.alerts);
         for indicator in self.indicators.iter().take(top) {
-            out.line(format_args!("  {}", indicator_line(indicator)))?;
+            out.line(format_args!("  {}", indicator_line(indicator, highest.of(indicator))))?;
         }
         more(self.indicators_total, top, "of them", out)
     }
@@ -214,12 +216,11 @@ fn success_line(success: &NamedSuccess, style: Style) -> String {
     format!("{} from {from}{method}  {when}{times}", style.bold(who))
 }
 
-fn indicator_line(indicator: &Indicator) -> String {
+fn indicator_line(indicator: &Indicator, highest: u8) -> String {
     let value = truncated(&indicator.value, NAME_CHARS).to_string();
     let (events, failures) = (counted(indicator.count, "event"), counted(indicator.failures, "failure"));
-    let score =
-        if indicator.last_score > 0 { format!("risk {}", indicator.last_score) } else { String::new() };
-    format!("{:<4} {value:<39} {events:>14} {failures:>14}  {score}", indicator.kind).trim_end().to_owned()
+    let risk = if highest > 0 { format!("highest risk {highest}") } else { String::new() };
+    format!("{:<4} {value:<39} {events:>14} {failures:>14}  {risk}", indicator.kind).trim_end().to_owned()
 }
 
 fn remark(remark: &Remark) -> String {
