@@ -5,10 +5,10 @@ use super::{RuleError, RuleSet};
 macro_rules! starter {
     ($($name:literal),* $(,)?) => {
         const FILES: &[(&str, &str)] = &[
-            $((concat!("rules/", $name, ".yml"), include_str!(concat!("../../../rules/", $name, ".yml")))),*
+            $((concat!("rules/", $name, ".yml"), include_str!(concat!("../../rules/", $name, ".yml")))),*
         ];
         const TESTS: &[(&str, &str)] = &[
-            $((concat!("rules/tests/", $name, ".jsonl"), include_str!(concat!("../../../rules/tests/", $name, ".jsonl")))),*
+            $((concat!("rules/tests/", $name, ".jsonl"), include_str!(concat!("../../rules/tests/", $name, ".jsonl")))),*
         ];
     };
 }
