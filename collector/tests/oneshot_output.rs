@@ -160,6 +160,24 @@ fn who_has_a_grave_alert_is_not_shown_with_the_risk_of_a_lighter_one() {
 }
 
 #[test]
+fn a_year_that_was_assumed_is_said_and_one_that_was_named_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("auth.log");
+    fs::write(&path, attack("203.0.113.9")).unwrap();
+    let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000); // September 2020
+    fs::File::options().append(true).open(&path).unwrap().set_modified(written).unwrap();
+    let path = path.to_str().unwrap();
+    let page = veribus(&["oneshot", path]).out;
+    assert!(page.contains("\nyear      2019 assumed from the file's date"), "{page}");
+    assert_eq!(veribus(&["oneshot", "--json", path]).json()["files"][0]["year_assumed"], 2019);
+    let page = veribus(&["oneshot", "--year", "2019", path]).out;
+    assert!(!page.contains("assumed") && page.contains("2019-12-10"), "{page}");
+    assert!(
+        veribus(&["oneshot", "--year=2019", "--json", path]).json()["files"][0]["year_assumed"].is_null()
+    );
+}
+
+#[test]
 fn own_rules_take_the_place_of_the_starter_set() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: Root tried\nid: 7d1f5ae2-95a5-4a5d-a3b1-3c0d1d1e1f10\nname: root-tried\nstatus: stable\n\

@@ -174,6 +174,10 @@ impl<'a> Feed<'a> {
         match source.line(line, &mut self.events) {
             LineOutcome::Events(_) => {
                 report.lines_with_events += 1;
+                let assumed = |event: &VerificationEvent| self.stamps.assumed_year(line, event.time);
+                if source.format() == Format::OpenSsh {
+                    report.year_assumed = self.events.last().and_then(assumed).or(report.year_assumed);
+                }
                 for event in &self.events {
                     if self.bus.publish(Draft::from(event)).is_accepted() {
                         report.events += 1;

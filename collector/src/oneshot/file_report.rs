@@ -43,6 +43,8 @@ pub(super) struct FileReport {
     pub(super) unparsed_samples: Vec<Sample>,
     /// Lines with bytes that are not UTF-8.
     pub(super) invalid_utf8: u64,
+    /// The year that the last stamp without one was given, unless it was said: it is that of the file's date.
+    pub(super) year_assumed: Option<i64>,
     #[serde(skip)]
     pub(super) too_long: TooLong,
 }

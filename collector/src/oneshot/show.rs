@@ -1,6 +1,6 @@
 //! The report for people: what was read, what was found and why, what to look at first. Event text is escaped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use veribus_core::Timestamp;
@@ -53,6 +53,7 @@ impl Report {
         out.line(format_args!("{}      {}", style.bold("read"), self.what_was_read()))?;
         out.line(format_args!("{}      {}", style.bold("time"), self.how_long()))?;
         out.line(format_args!("{}    {}", style.bold("events"), self.what_events()))?;
+        self.show_assumed_years(out)?;
         self.show_alerts(top, out)?;
         self.show_successes(top, out)?;
         self.show_indicators(top, out)?;
@@ -89,6 +90,20 @@ impl Report {
         let kinds = self.events_by_kind.iter().map(|(kind, n)| (truncated(kind, NAME_CHARS).to_string(), n));
         let outcomes = list(self.events_by_outcome.iter());
         format!("{}{}{outcomes}", grouped(self.events_total), list(kinds))
+    }
+
+    fn show_assumed_years(&self, out: &mut Output) -> Result<(), CommandError> {
+        let years: BTreeSet<i64> = self.files.iter().filter_map(|file| file.year_assumed).collect();
+        if years.is_empty() {
+            return Ok(());
+        }
+        let years: Vec<String> = years.iter().map(ToString::to_string).collect();
+        let whose = if self.files.iter().all(|file| file.path == "-") { "today's" } else { "the file's" };
+        out.line(format_args!(
+            "{}      {} assumed from {whose} date for stamps without a year (--year YEAR sets it)",
+            out.style().bold("year"),
+            years.join(", ")
+        ))
     }
 
     fn show_alerts(&self, top: usize, out: &mut Output) -> Result<(), CommandError> {

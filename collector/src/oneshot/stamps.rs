@@ -25,6 +25,27 @@ impl Stamps {
         };
         SourceOptions::new(reference).utc_offset_seconds(self.offset.seconds)
     }
+
+    /// The year on the log's own clock that nobody said, if `line` of a system log left it out and `time` was
+    /// made of it.
+    pub(super) fn assumed_year(self, line: &[u8], time: Timestamp) -> Option<i64> {
+        let ahead = i64::from(self.offset.seconds) * 1_000_000_000;
+        let local = Timestamp::from_nanos(time.as_nanos().saturating_add(ahead));
+        (self.year.is_none() && lacks_a_year(line)).then(|| local.date().0)
+    }
+}
+
+/// The months as classic syslog stamps begin with them.
+const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+
+/// Whether a line of a system log begins with a stamp that has no year, behind an optional `<PRI>`.
+fn lacks_a_year(line: &[u8]) -> bool {
+    let line = match line {
+        [b'<', rest @ ..] => rest.splitn(2, |byte| *byte == b'>').nth(1).unwrap_or_default(),
+        line => line,
+    };
+    line.get(3) == Some(&b' ') && MONTHS.contains(&&line[..3])
 }
 
 fn last_second_but_a_day(year: u16, ahead_seconds: i64) -> Timestamp {
@@ -95,6 +116,20 @@ mod tests {
             assert_eq!(last.as_nanos(), utc.as_nanos() - ahead * 1_000_000_000, "{offset}");
         }
         assert!(time_of("Jul  1 12:00:00", Stamps::default()).starts_with("2025-07-01"));
+    }
+
+    #[test]
+    fn a_year_is_assumed_where_neither_the_stamp_nor_the_person_says_it() {
+        let east = Stamps { year: None, offset: "+02:00".parse().unwrap() };
+        let time = "2025-12-31T23:00:00Z".parse().unwrap();
+        assert_eq!(east.assumed_year(b"Jan  1 01:00:00 host sshd[1]: x", time), Some(2026));
+        assert_eq!(Stamps::default().assumed_year(b"<38>Dec 31 23:00:00 host sshd[1]: x", time), Some(2025));
+        for line in
+            ["2025-12-31T23:00:00Z host x", "<38>1 2025-12-31T23:00:00Z", "{\"a\": 1}", "Jan", "<", ""]
+        {
+            assert_eq!(east.assumed_year(line.as_bytes(), time), None, "{line}");
+        }
+        assert_eq!(Stamps { year: Some(2025), ..east }.assumed_year(b"Dec 31 23:00:00 host", time), None);
     }
 
     #[test]
