@@ -12,7 +12,7 @@ use veribus_core::escape::truncated;
 
 use crate::auth::Token;
 use crate::cli::CommandError;
-use crate::data_dir::{DEFAULT_DATA_DIR, DataDirError, read_token};
+use crate::data_dir::{DEFAULT_DATA_DIR, DataDir, DataDirError, read_token};
 
 /// Where a collector is looked for unless told otherwise.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:7480";
@@ -48,9 +48,12 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// There is no data folder: no collector was ever started on it.
+    #[error(transparent)]
+    NoData(DataDirError),
     /// The token cannot be read.
     #[error("cannot read the collector's token")]
-    Token(#[from] DataDirError),
+    Token(#[source] DataDirError),
     /// Not an address to send a token to.
     #[error(
         "`{url}` is not `http://` and a loopback address; without TLS the token would be sent in the clear"
@@ -120,11 +123,16 @@ impl CollectorArgs {
     /// A client for these options; the token is that of the folder `data` unless another file is named.
     ///
     /// # Errors
-    /// [`ClientError::Token`], [`ClientError::Url`].
+    /// [`ClientError::NoData`], [`ClientError::Token`], [`ClientError::Url`].
     pub fn client(&self, data: Option<&Path>) -> Result<Client, ClientError> {
-        let default = || data.unwrap_or(Path::new(DEFAULT_DATA_DIR)).join("token");
-        let token = read_token(&self.token_file.clone().unwrap_or_else(default))?;
-        Client::new(&self.url, token)
+        let token = match &self.token_file {
+            Some(file) => read_token(file),
+            None => {
+                let data = data.unwrap_or(Path::new(DEFAULT_DATA_DIR));
+                DataDir::open(data).map_err(ClientError::NoData)?.token()
+            }
+        };
+        Client::new(&self.url, token.map_err(ClientError::Token)?)
     }
 }
 

@@ -268,6 +268,22 @@ fn without_a_collector_the_commands_say_what_to_do() {
     let search = veribus(&data, None, &["search"]);
     assert_eq!(search.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&search.stderr).contains("veribus collector"), "{search:?}");
+    for args in [&["emit", "security", "x"][..], &["tail"], &["prune", "--alerts", "--days=1"]] {
+        let answer = veribus(&data, None, args);
+        let told = String::from_utf8_lossy(&answer.stderr);
+        assert_eq!(answer.status.code(), Some(2), "{args:?}");
+        assert!(
+            told.contains("no data folder") && told.contains("start one with `veribus collector"),
+            "{told}"
+        );
+    }
+    for (args, word) in
+        [(&["emit", "a", "b"][..], "`a` is not a kind"), (&["emit", "--from-json", "/no"], "`/no`")]
+    {
+        let answer = veribus(&data, None, args);
+        let told = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.code() == Some(2) && told.contains(word), "arguments come first: {told}");
+    }
     assert_eq!(Running::start(&data).stop(), Some(0));
     let emit = veribus(&data, None, &["emit", "authentication", "login"]);
     assert_eq!(emit.status.code(), Some(2));

@@ -4,7 +4,7 @@ mod fields;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -89,16 +89,38 @@ struct Sender {
     summary: Summary,
 }
 
+/// What is to be sent: looked at before a collector is, so that a wrong word is what is said first.
+enum Given<'a> {
+    Event(Box<VerificationEvent>),
+    Lines(&'a Path, BufReader<Box<dyn Read>>),
+}
+
+impl<'a> Given<'a> {
+    fn of(args: &'a Args) -> Result<Self, CommandError> {
+        let Some(path) = &args.from_json else {
+            let (Some(kind), Some(action)) = (&args.kind, &args.action) else {
+                return Err(CommandError::usage("an event needs a kind and an action"));
+            };
+            return Ok(Given::Event(Box::new(fields::event(kind, action, &args.fields)?)));
+        };
+        let input: Box<dyn Read> = match path.as_os_str().to_str() {
+            Some("-") => Box::new(io::stdin()),
+            _ => Box::new(File::open(path).map_err(|error| cannot_read(path, error))?),
+        };
+        Ok(Given::Lines(path, BufReader::new(input)))
+    }
+}
+
 /// Sends one event, or those of a file.
 ///
 /// # Errors
 /// [`CommandError`]: exit code 2 for an event that is wrong or a collector that does not answer.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    let given = Given::of(&args)?;
     let mut sender = Sender::new(args.collector.client(args.data.as_deref())?, &args.service);
-    match (&args.from_json, &args.kind, &args.action) {
-        (Some(path), ..) => from_file(path, &mut sender, out)?,
-        (None, Some(kind), Some(action)) => sender.add(fields::event(kind, action, &args.fields)?, 0)?,
-        _ => return Err(CommandError::usage("an event needs a kind and an action")),
+    match given {
+        Given::Event(event) => sender.add(*event, 0)?,
+        Given::Lines(path, lines) => from_lines(path, lines, &mut sender, out)?,
     }
     sender.send()?;
     report(&sender.summary, out)
@@ -127,13 +149,18 @@ fn report(summary: &Summary, out: &mut Output) -> Result<Exit, CommandError> {
     Ok(if summary.rejected.is_empty() { Exit::Fine } else { Exit::Found })
 }
 
-fn from_file(path: &PathBuf, sender: &mut Sender, out: &mut Output) -> Result<(), CommandError> {
-    let cannot =
-        |e: io::Error| CommandError::usage(format_args!("cannot read `{}`", path.display())).because(e);
-    let from_stdin = path.as_os_str() == "-";
-    let input: Box<dyn Read> =
-        if from_stdin { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(cannot)?) };
-    let mut lines = BufReader::new(input);
+fn cannot_read(path: &Path, error: io::Error) -> CommandError {
+    let shown = path.to_string_lossy();
+    CommandError::usage(format_args!("cannot read `{}`", Escaped(&shown))).because(error)
+}
+
+fn from_lines(
+    path: &Path,
+    mut lines: BufReader<Box<dyn Read>>,
+    sender: &mut Sender,
+    out: &mut Output,
+) -> Result<(), CommandError> {
+    let cannot = |error| cannot_read(path, error);
     let (mut line, mut index) = (Vec::new(), 0);
     loop {
         line.clear();
