@@ -53,6 +53,8 @@ Fields: actor, outcome, severity, source_ip, source_port, source_host, target, t
 duration (250ms), and those of the family: method, credential, permission, policy, setting, old_value, new_value,
 value, unit, count, errors, technique, rule, score.
 
+trace is a trace id (32 hexadecimal digits; a span id is made) or a whole traceparent.
+
 Example: veribus emit authentication login outcome=failure actor=alice source_ip=203.0.113.9 reason=bad_password";
 
 /// What became of all events.

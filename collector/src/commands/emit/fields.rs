@@ -1,11 +1,12 @@
 //! `NAME=VALUE` words become an event: known names its fields, all others attributes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 use veribus_core::codec::event_from_json;
 use veribus_core::escape::truncated;
-use veribus_core::{EventKind, Family, Timestamp, VerificationEvent};
+use veribus_core::{EventKind, Family, SpanId, Timestamp, TraceContext, TraceError, VerificationEvent};
 
 use crate::cli::CommandError;
 
@@ -25,18 +26,38 @@ pub(super) fn event(kind: &str, action: &str, words: &[String]) -> Result<Verifi
     document.insert("action".into(), action.into());
     for word in words {
         let (name, value) = read(word)?;
+        let value = understood(&name, value)?;
         place(&mut document, family, &name, value)?;
+    }
+    if document.get("target").is_some_and(|target| target["name"].is_null()) {
+        return Err(CommandError::usage("`target_kind` is given without a `target`"));
     }
     let line = Json::Object(document).to_string();
     event_from_json(line.as_bytes()).map_err(|error| {
-        let place = if error.path().is_empty() { String::new() } else { format!("`{}`: ", error.path()) };
-        CommandError::usage(format_args!(
-            "the event is not valid [{}]: {place}{}",
-            error.code(),
-            error.fault()
-        ))
+        let name = as_typed(error.path());
+        let fault = error.fault().to_string().replace(&format!("`{}`", error.path()), &format!("`{name}`"));
+        let is_named = name.is_empty() || fault.contains(&format!("`{name}`"));
+        let place = if is_named { String::new() } else { format!("`{name}`: ") };
+        CommandError::usage(format_args!("the event is not valid [{}]: {place}{fault}", error.code()))
     })
 }
+
+/// The word's name for the field at `path`.
+fn as_typed(path: &str) -> &str {
+    let known = WORDS.iter().find(|(_, parent, field)| path.strip_prefix(parent) == Some(field));
+    known.map_or(path.strip_prefix("attributes.").unwrap_or(path), |(word, ..)| word)
+}
+
+/// Words whose field has another name: the word, the beginning of the field's path, the rest of it.
+const WORDS: [(&str, &str, &str); 7] = [
+    ("duration", "", "duration_ns"),
+    ("actor", "actor", ".name"),
+    ("source_ip", "actor", ".ip"),
+    ("source_port", "actor", ".port"),
+    ("source_host", "actor", ".host"),
+    ("target", "target", ".name"),
+    ("target_kind", "target", ".kind"),
+];
 
 /// `name=text` or `name:=json`.
 fn read(word: &str) -> Result<(String, Json), CommandError> {
@@ -50,6 +71,36 @@ fn read(word: &str) -> Result<(String, Json), CommandError> {
             CommandError::usage(format_args!("the value of `{}` is not JSON", shown())).because(e)
         }),
     }
+}
+
+/// The value in the form that an event has: a trace id alone becomes a trace context with a new span.
+fn understood(name: &str, value: Json) -> Result<Json, CommandError> {
+    let Json::String(text) = &value else { return Ok(value) };
+    let shown = || truncated(text, 64);
+    match name {
+        "source_ip" if text.parse::<IpAddr>().is_err() => {
+            Err(CommandError::usage(format_args!("`source_ip` is not an IP address: `{}`", shown())))
+        }
+        "trace" => trace(text).map(|trace| trace.to_string().into()).map_err(|error| {
+            let told = format!("`trace` is neither a trace id nor a `traceparent`: `{}`", shown());
+            let told = CommandError::usage(told).help(TRACE_HELP);
+            // That it is no `traceparent` says nothing new.
+            if matches!(error, TraceError::ZeroId) { told.because(error) } else { told }
+        }),
+        _ => Ok(value),
+    }
+}
+
+const TRACE_HELP: &str =
+    "a trace id is 32 hexadecimal digits, a traceparent 00-<trace id>-<16 digits>-<2 digits>";
+
+/// A whole `traceparent`, or a trace id, to which a random span is added.
+fn trace(text: &str) -> Result<TraceContext, TraceError> {
+    let text = text.to_ascii_lowercase();
+    if text.contains('-') {
+        return text.parse();
+    }
+    Ok(TraceContext::new(text.parse()?, SpanId::random(), TraceContext::SAMPLED))
 }
 
 fn place(
@@ -114,9 +165,11 @@ fn is_number(name: &str) -> bool {
 
 fn number(name: &str, value: Json) -> Result<Json, CommandError> {
     match &value {
-        Json::String(text) => serde_json::from_str::<serde_json::Number>(text)
-            .map(Json::Number)
-            .map_err(|e| CommandError::usage(format_args!("`{name}` is not a number")).because(e)),
+        Json::String(text) => {
+            serde_json::from_str::<serde_json::Number>(text).map(Json::Number).map_err(|_| {
+                CommandError::usage(format_args!("`{name}` is not a number: `{}`", truncated(text, 64)))
+            })
+        }
         _ => Ok(value),
     }
 }
@@ -173,12 +226,27 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_id_alone_gets_a_span_of_its_own() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let trace = |word: &str| of("security", &[word]).unwrap().trace.unwrap();
+        let (one, two) = (trace(&format!("trace={id}")), trace(&format!("trace={}", id.to_uppercase())));
+        assert_eq!((one.trace_id, one.trace_id.to_string().as_str()), (two.trace_id, id));
+        assert_ne!(one.span_id, two.span_id);
+        let whole = format!("00-{id}-00f067aa0ba902b7-01");
+        assert_eq!(trace(&format!("trace={whole}")).to_string(), whole);
+    }
+
+    #[test]
     fn a_wrong_word_is_named() {
         for (words, part) in [
             (&["actor"][..], "NAME=VALUE"),
             (&["actor=a", "actor=b"], "given twice"),
             (&["severity=hgih"], "EVT_SEVERITY_INVALID"),
-            (&["source_ip=300.1.1.1"], "actor.ip"),
+            (&["source_ip=300.1.1.1"], "`source_ip` is not an IP address: `300.1.1.1`"),
+            (&["source_port=99999"], ": `source_port` is out of range"),
+            (&["source_port=ssh"], "`source_port` is not a number: `ssh`"),
+            (&["target_kind=order"], "`target_kind` is given without a `target`"),
+            (&["trace=4bf9"], "`trace` is neither a trace id nor a `traceparent`: `4bf9`"),
             (&["duration=soon"], "duration"),
             (&["a:=b"], "not JSON"),
         ] {
