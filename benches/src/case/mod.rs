@@ -82,12 +82,18 @@ impl Entry {
 }
 
 /// All cases, the subject first.
-pub const ENTRIES: [Entry; 8] = [
+pub const ENTRIES: [Entry; 9] = [
     Entry {
         name: "veribus",
-        title: "veribus: build + publish, one counting handler",
+        title: "veribus: build + publish, constant names, one counting handler",
         role: Role::Subject,
         run: |plan| with(plan, veribus::Publish::start),
+    },
+    Entry {
+        name: "text_names",
+        title: "veribus: the same, names given as text",
+        role: Role::Peer,
+        run: |plan| with(plan, veribus::PublishText::start),
     },
     Entry {
         name: "floor",
