@@ -109,6 +109,11 @@ impl From<ClientError> for CommandError {
             ClientError::Refused { .. } => CommandError::found(&error),
             _ => CommandError::usage(&error),
         };
+        let told = match &error {
+            ClientError::Refused { code, .. } => told.code(code),
+            ClientError::NoData(source) | ClientError::Token(source) => told.code(source.code()),
+            _ => told,
+        };
         let told = if help.is_empty() { told } else { told.help(help) };
         match error {
             ClientError::Token(source) => told.because(source),

@@ -27,6 +27,31 @@ fn a_misspelt_option_or_command_is_answered_with_the_right_one() {
 }
 
 #[test]
+fn a_failure_is_one_json_object_where_json_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    let missing = missing.to_str().unwrap();
+    for (args, code, message, help) in [
+        (vec!["search", "--json", "--data", missing], "DATA_MISSING", "no data folder", false),
+        (vec!["emit", "security", "x", "time=now", "--json"], "EVT_TIME_INVALID", "`now`", false),
+        (vec!["audit", "verify", "--json", missing], "", "cannot verify", true),
+        (vec!["oneshot", "--json", "--yaer", "2015"], "", "--yaer", true),
+        (vec!["alerts", "--json"], "", "requires a subcommand", true),
+    ] {
+        let run = veribus(&args);
+        let error = &run.json()["error"];
+        assert_eq!((run.code, run.out.lines().count()), (Some(2), 1), "{args:?}: {}", run.out);
+        assert_eq!(error["code"].as_str().unwrap_or_default(), code, "{args:?}: {error}");
+        let told = error["message"].as_str().unwrap();
+        assert!(told.contains(message) && !told.starts_with("error"), "{args:?}: {error}");
+        assert!(error["help"].is_string() == help && error.get("cause").is_some(), "{args:?}: {error}");
+        assert!(!run.err.is_empty(), "a person is told as ever");
+    }
+    let plain = veribus(&["search", "--data", missing, "--", "--json"]);
+    assert_eq!((plain.code, plain.out.as_str()), (Some(2), ""), "what stands behind the dashes is no option");
+}
+
+#[test]
 fn help_and_version_are_answers() {
     let run = veribus(&["--version"]);
     assert_eq!((run.code, run.out.trim()), (Some(0), concat!("veribus ", env!("CARGO_PKG_VERSION"))));

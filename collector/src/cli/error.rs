@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
 
+use serde::Serialize;
+
 use super::Exit;
 
 /// A command's failure, ready to be shown to a person.
@@ -17,6 +19,7 @@ use super::Exit;
 pub struct CommandError {
     exit: Exit,
     what: String,
+    code: Option<String>,
     help: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
     silent: bool,
@@ -25,7 +28,7 @@ pub struct CommandError {
 impl CommandError {
     /// Ends with `exit`; `what` is lower case, without a full stop, event text in it already escaped.
     pub fn new(exit: Exit, what: impl Display) -> Self {
-        CommandError { exit, what: what.to_string(), help: None, source: None, silent: false }
+        CommandError { exit, what: what.to_string(), code: None, help: None, source: None, silent: false }
     }
 
     /// Called the wrong way, or something it was pointed at cannot be used: exit code 2.
@@ -71,6 +74,36 @@ impl CommandError {
         self
     }
 
+    /// Adds the stable code that a script may look for; only JSON shows it by itself.
+    #[must_use]
+    pub fn code(mut self, code: &str) -> Self {
+        self.code = Some(code.to_owned()).filter(|code| !code.is_empty());
+        self
+    }
+
+    /// The failure as `--json` prints it: `{"error": {"code", "message", "cause", "help"}}`. `code` is left out
+    /// where there is none; `cause` and `help` are null.
+    pub fn document(&self) -> impl Serialize + use<> {
+        let causes = std::iter::successors(self.source(), |&cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        Document {
+            error: Failure {
+                code: self.code.clone(),
+                message: self.what.clone(),
+                cause: Some(causes.join(": ")).filter(|causes| !causes.is_empty()),
+                help: self.help.clone(),
+            },
+        }
+    }
+
+    /// What clap says about arguments that it does not understand.
+    pub(super) fn arguments(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let told = Self::usage(what.trim_start_matches("error: ").trim_end());
+        if rest.trim().is_empty() { told } else { told.help(rest.trim()) }
+    }
+
     /// The exit code it asks for.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -85,6 +118,20 @@ impl CommandError {
     pub fn is_silent(&self) -> bool {
         self.silent
     }
+}
+
+#[derive(Serialize)]
+struct Document {
+    error: Failure,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    message: String,
+    cause: Option<String>,
+    help: Option<String>,
 }
 
 impl Display for CommandError {

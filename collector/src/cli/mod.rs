@@ -102,9 +102,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return answer_parse_error(&error),
+        Err(error) => return answer_parse_error(&error, wants_json(&args)),
     };
     let mut out = Output::standard(&cli.global);
     let result = commands::run(cli.command, &mut out);
@@ -117,12 +118,21 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// Shows help, version or what is wrong with the arguments; a closed pipe is nobody's fault.
-fn answer_parse_error(error: &clap::Error) -> Exit {
+fn answer_parse_error(error: &clap::Error, json: bool) -> Exit {
     let _nobody_reads = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Fine,
-        _ => Exit::Usage,
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Exit::Fine;
     }
+    if json {
+        let mut out = Output::standard(&GlobalArgs { json, ..GlobalArgs::default() });
+        let _nobody_reads = out.json_line(&CommandError::arguments(error).document());
+    }
+    Exit::Usage
+}
+
+/// Whether `--json` is among arguments that could not be understood as a whole.
+fn wants_json(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
 }
 
 #[cfg(test)]

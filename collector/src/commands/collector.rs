@@ -56,10 +56,11 @@ fn show(token: &Token, data: &Path, out: &mut Output) -> Result<(), CommandError
 }
 
 fn told(error: CollectorError) -> CommandError {
-    let (what, code) = (error.to_string(), code(&error));
-    let told = match &error {
-        CollectorError::Fault { .. } => CommandError::bug(what),
-        _ => CommandError::usage(format_args!("{what}{code}")),
+    let what = error.to_string();
+    let told = match (&error, code(&error)) {
+        (CollectorError::Fault { .. }, _) => CommandError::bug(what),
+        (_, Some(code)) => CommandError::usage(format_args!("{what} [{code}]")).code(code),
+        (_, None) => CommandError::usage(what),
     };
     match error {
         CollectorError::NotLoopback { .. } => {
@@ -78,11 +79,11 @@ fn told(error: CollectorError) -> CommandError {
     }
 }
 
-/// ` [CODE]` where there is one that a script may look for.
-fn code(error: &CollectorError) -> String {
+/// The code that a script may look for, where there is one.
+fn code(error: &CollectorError) -> Option<&'static str> {
     match error {
-        CollectorError::Data(data) => format!(" [{}]", data.code()),
-        CollectorError::Store { source, .. } => format!(" [{}]", source.code()),
-        _ => String::new(),
+        CollectorError::Data(data) => Some(data.code()),
+        CollectorError::Store { source, .. } => Some(source.code()),
+        _ => None,
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use veribus_core::{Source, Timestamp};
 
-use super::search::unreadable;
+use super::search::{folder, unreadable};
 use crate::api::PruneRequest;
 use crate::cli::{CommandError, Exit};
 use crate::client::{ClientError, CollectorArgs};
-use crate::data_dir::{DEFAULT_DATA_DIR, DataDir};
+use crate::data_dir::DEFAULT_DATA_DIR;
 use crate::ingest;
 use crate::output::{Output, grouped};
 use crate::pipeline::Identity;
@@ -82,7 +82,7 @@ fn through_collector(args: &Args, limit: PruneLimit) -> Result<PruneReport, Clie
 
 /// As the one writer, which the lock makes sure of.
 fn directly(data: &Path, limit: PruneLimit, dry_run: bool) -> Result<PruneReport, CommandError> {
-    let dir = DataDir::open(data).map_err(CommandError::usage)?;
+    let dir = folder(data)?;
     let database = dir.database();
     let failed = |error: StoreError| unreadable(&error, &database);
     let report = |rows| PruneReport { what: limit.what, before: limit.before.to_string(), rows, dry_run };
@@ -90,7 +90,9 @@ fn directly(data: &Path, limit: PruneLimit, dry_run: bool) -> Result<PruneReport
         return Reader::open(&database).and_then(|store| store.count_old(&limit)).map(report).map_err(failed);
     }
     let _lock = dir.lock().map_err(|error| {
-        CommandError::usage(error).help("the collector that holds it listens elsewhere; name it with --url")
+        CommandError::usage(&error)
+            .code(error.code())
+            .help("the collector that holds it listens elsewhere; name it with --url")
     })?;
     // Opening would make a new store where there is none.
     Reader::open(&database).map_err(failed)?;

@@ -77,9 +77,17 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
 /// # Errors
 /// Exit code 2 with what is wrong.
 pub(super) fn open(data: &Path) -> Result<Reader, CommandError> {
-    let dir = DataDir::open(data).map_err(CommandError::usage)?;
+    let dir = folder(data)?;
     let database = dir.database();
     Reader::open(&database).map_err(|error| unreadable(&error, &database))
+}
+
+/// The data folder, which has to be there.
+///
+/// # Errors
+/// Exit code 2 with how to get one.
+pub(super) fn folder(data: &Path) -> Result<DataDir, CommandError> {
+    DataDir::open(data).map_err(|error| CommandError::usage(&error).code(error.code()))
 }
 
 /// What is wrong with a store, and where it is.
@@ -89,7 +97,7 @@ pub(super) fn unreadable(error: &StoreError, database: &Path) -> CommandError {
         database.display(),
         error.code()
     ));
-    told.because(error.to_string())
+    told.code(error.code()).because(error.to_string())
 }
 
 fn count(store: &Reader, query: &Query, out: &mut Output) -> Result<Exit, CommandError> {

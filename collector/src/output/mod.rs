@@ -144,10 +144,15 @@ impl Output {
         self.talk_line(format_args!("{} {line}", style.yellow("warning:")));
     }
 
-    /// Why the command stopped: what, each cause, what to do.
+    /// Why the command stopped: what, each cause, what to do. With `--json` also on standard output, on a line
+    /// of its own.
     pub fn error(&mut self, error: &CommandError) {
         if error.is_silent() {
             return;
+        }
+        if self.json {
+            // Where standard output is what failed, standard error still says so.
+            let _unwritten = self.json_line(&error.document());
         }
         let style = self.talk_style;
         self.talk_line(format_args!("{} {error}", style.red("error:")));

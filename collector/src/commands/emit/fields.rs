@@ -38,7 +38,8 @@ pub(super) fn event(kind: &str, action: &str, words: &[String]) -> Result<Verifi
         let fault = error.fault().to_string().replace(&format!("`{}`", error.path()), &format!("`{name}`"));
         let is_named = name.is_empty() || fault.contains(&format!("`{name}`"));
         let place = if is_named { String::new() } else { format!("`{name}`: ") };
-        CommandError::usage(format_args!("the event is not valid [{}]: {place}{fault}", error.code()))
+        let code = error.code();
+        CommandError::usage(format_args!("the event is not valid [{code}]: {place}{fault}")).code(code)
     })
 }
 
