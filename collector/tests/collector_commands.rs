@@ -107,7 +107,13 @@ fn a_trace_is_shown_across_services_in_the_order_of_time() {
     let shown = String::from_utf8(collector.veribus(&["trace", TRACE]).stdout).unwrap();
     assert!(shown.contains("2 events, 2 services, 1 failed"), "{shown}");
     assert!(shown.contains("+1000.000 ms orders      ✓ order.read permission=orders:read"), "{shown}");
-    assert_eq!(collector.veribus(&["trace", &"1".repeat(32)]).status.code(), Some(1), "nothing found");
+    let unknown = "1".repeat(32);
+    for nothing in [&["trace", &unknown][..], &["search", "actor:nobody"], &["alerts", "list"]] {
+        let answer = collector.veribus(nothing);
+        assert_eq!((answer.status.code(), answer.stdout.as_slice()), (Some(0), &b""[..]), "{nothing:?}");
+        assert!(!answer.stderr.is_empty(), "a person is told that nothing was found");
+    }
+    assert_eq!(collector.json(&["trace", &unknown, "--json"])["events"], json!([]));
     assert_eq!(collector.veribus(&["trace", "12"]).status.code(), Some(2));
 }
 

@@ -39,7 +39,7 @@ fn trace_id(text: &str) -> Result<TraceId, String> {
     text.parse().map_err(|_| "a trace id is 32 hexadecimal digits, not all zero".to_owned())
 }
 
-/// Shows the trace; exit code 1 if nothing of it is stored.
+/// Shows the trace, which is empty if nothing of it is stored.
 ///
 /// # Errors
 /// [`CommandError`]: exit code 2 for a store that is not there.
@@ -61,7 +61,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     } else {
         timeline(args.id, &events, truncated, out)?
     }
-    Ok(if events.is_empty() { Exit::Found } else { Exit::Fine })
+    Ok(Exit::Fine)
 }
 
 /// Names of the services, each once, in the order of their first event.
