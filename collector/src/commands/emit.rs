@@ -15,7 +15,7 @@ use veribus_core::{Batch, EventId, InstanceId, Source, VerificationEvent};
 
 use crate::cli::{CommandError, Exit};
 use crate::client::{Client, ClientError, CollectorArgs};
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted, grouped};
 
 /// Bytes of events after which a batch is sent.
 const BATCH_BYTES: usize = 1 << 20;
@@ -134,9 +134,9 @@ fn report(summary: &Summary, out: &mut Output) -> Result<Exit, CommandError> {
     } else {
         let id = if let [id] = &*summary.ids { format!(" {id}") } else { String::new() };
         out.line(format_args!(
-            "{} accepted, {} duplicates, {} rejected{id}",
+            "{} accepted, {}, {} rejected{id}",
             grouped(summary.accepted),
-            grouped(summary.duplicates),
+            counted(summary.duplicates, "duplicate"),
             grouped(summary.rejected.len() as u64)
         ))?;
     }

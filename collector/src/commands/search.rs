@@ -7,7 +7,7 @@ use veribus_core::escape::Escaped;
 
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDir};
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted};
 use crate::shown::EventLine;
 use crate::store::{Query, Reader, StoreError, When};
 
@@ -128,8 +128,8 @@ fn lines(store: &Reader, query: &Query, args: &Args, out: &mut Output) -> Result
     })?;
     if more {
         out.say(format_args!(
-            "the newest {} are shown, there are more; see --limit and --count",
-            grouped(shown)
+            "only the newest are shown ({}), there are more; see --limit and --count",
+            counted(shown, "event")
         ));
     } else if shown == 0 {
         out.say("nothing found");

@@ -10,7 +10,7 @@ use veribus_core::{TraceContext, TraceId, VerificationEvent};
 use super::search::{open, unreadable};
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::DEFAULT_DATA_DIR;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::shown::{fields, mark, short_time};
 use crate::store::{Query, StoredEvent};
 
@@ -113,10 +113,10 @@ fn timeline(id: TraceId, events: &[StoredEvent], cut: bool, out: &mut Output) ->
     let services = services(events);
     let failures = events.iter().filter(|s| s.event.outcome == veribus_core::Outcome::Failure).count();
     out.line(format_args!(
-        "{} {} events, {} services, {failures} failed, from {}",
+        "{} {}, {}, {failures} failed, from {}",
         style.bold(id),
-        events.len(),
-        services.len(),
+        counted(events.len() as u64, "event"),
+        counted(services.len() as u64, "service"),
         short_time(first.event.time)
     ))?;
     let width = services

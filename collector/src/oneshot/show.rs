@@ -12,7 +12,7 @@ use super::highest::HighestRisk;
 use super::remark::Remark;
 use super::report::{NamedSuccess, Report};
 use crate::cli::CommandError;
-use crate::output::{Output, Style, grouped};
+use crate::output::{Output, Style, counted, grouped};
 
 /// Alerts, indicators and successes that are shown, unless said.
 const TOP: usize = 10;
@@ -262,10 +262,6 @@ fn quoted(text: &str, style: Style) -> String {
 fn list<'a, K: std::fmt::Display>(counts: impl Iterator<Item = (K, &'a u64)>) -> String {
     let counts: Vec<String> = counts.map(|(name, count)| format!("{name} {}", grouped(*count))).collect();
     if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(" · ")) }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// `2015-12-10 06:55:46`, UTC.

@@ -11,7 +11,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use serde::Serialize;
 
 pub use progress::Progress;
-pub use style::{Style, grouped};
+pub use style::{Style, counted, grouped};
 
 use crate::cli::{CommandError, GlobalArgs};
 

@@ -91,6 +91,11 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
+/// `1 file`, `2,000 files`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// A count with a comma at every third digit: `41,207`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
