@@ -37,6 +37,25 @@ fn an_intact_trail_is_intact_by_name_and_by_folder() {
 }
 
 #[test]
+fn what_never_was_a_trail_is_not_called_altered() {
+    let (_folder, log) = trail();
+    let other = log.with_file_name("README.md");
+    for text in ["# veribus\n\nwords\n", "no newline", "{\"json\": 1}\n{\"json\": 2}\n"] {
+        fs::write(&other, text).unwrap();
+        let run = veribus(&["audit", "verify", other.to_str().unwrap()]);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{text:?}");
+        assert!(run.err.contains("README.md` is not an audit trail"), "{}", run.err);
+    }
+    // A trail with a new first line is altered, also where its head was taken away.
+    let good = fs::read_to_string(&log).unwrap();
+    fs::write(&other, format!("# veribus\n{good}")).unwrap();
+    assert_eq!(verify(&other).code, Some(1));
+    // And one that was replaced as a whole, where its head still tells.
+    fs::write(&log, "# veribus\n").unwrap();
+    assert_eq!(verify(&log).code, Some(1));
+}
+
+#[test]
 fn one_flipped_byte_anywhere_is_named_by_its_line() {
     let (_folder, log) = trail();
     let good = fs::read(&log).unwrap();

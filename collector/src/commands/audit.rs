@@ -1,5 +1,7 @@
 //! `veribus audit verify PATH`: reads every line of an audit trail and names the first that was altered.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -8,10 +10,15 @@ use veribus_handlers::AuditError;
 use veribus_handlers::audit::{Anchor, VerifyReport, verify};
 
 use crate::cli::{CommandError, Exit};
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted, grouped};
 
 /// The trail's file in a folder that is named instead of it.
 pub(crate) const LOG_NAME: &str = "audit.log";
+
+/// How every line of a trail begins.
+const LINE_BEGINS: &[u8] = br#"{"v":1,"log":""#;
+/// Bytes that are searched for such a line.
+const LOOK_BYTES: u64 = 1 << 20;
 
 /// Arguments of `veribus audit`.
 #[derive(Debug, clap::Args)]
@@ -48,6 +55,11 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     let path = log_in(&args.path);
     let path = if path.exists() { path } else { trail_of_collector(&args.path).unwrap_or(path) };
     let report = verify(&path).map_err(|error| unreadable(&path, error))?;
+    if is_no_trail(&path, &report) {
+        let shown = path.to_string_lossy();
+        let told = CommandError::usage(format!("`{}` is not an audit trail", Escaped(&shown)));
+        return Err(told.help(format!("name the trail itself or the folder that holds `{LOG_NAME}`")));
+    }
     // A head that is there and cannot be read was damaged: what it held is held no more.
     let held = report.anchor != Anchor::Unreadable;
     let passed = if args.strict { report.is_spotless() } else { report.is_intact() && held };
@@ -70,6 +82,20 @@ fn trail_of_collector(data: &Path) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// Whether a file never was a trail: no line of it begins as a trail's do, and no head is kept beside it.
+///
+/// A trail whose first line was changed still has its other lines or its head, and was altered.
+fn is_no_trail(path: &Path, report: &VerifyReport) -> bool {
+    if report.lines > 0 || report.anchor != Anchor::Missing || report.segments.len() != 1 {
+        return false;
+    }
+    let mut beginning = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LOOK_BYTES).read_to_end(&mut beginning));
+    let begins = |line: &[u8]| line.starts_with(LINE_BEGINS) || LINE_BEGINS.starts_with(line);
+    let mut lines = beginning.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    read.is_ok() && !beginning.is_empty() && !lines.any(begins)
+}
+
 fn unreadable(path: &Path, error: AuditError) -> CommandError {
     let shown = path.to_string_lossy();
     let failed = CommandError::usage(format!("cannot verify `{}`", Escaped(&shown))).because(error);
@@ -83,14 +109,15 @@ fn show(path: &Path, report: &VerifyReport, passed: bool, out: &mut Output) -> R
         out.line(format_args!("{}  {} line {}", style.red("ALTERED"), Escaped(&segment), grouped(bad.line)))?;
         out.line(format_args!("  what   {}", bad.problem))?;
         out.line(format_args!("  where  byte {} of the file, index {} of the trail", bad.offset, bad.index))?;
-        return out.line(format_args!("  good   {} lines before it", grouped(report.lines)));
+        return out.line(format_args!("  good   {} before it", counted(report.lines, "line")));
     }
     let head = report.head.map_or_else(|| "none".to_owned(), |head| head.to_string());
     let verdict = if passed { style.green("ok") } else { style.red("FAILED") };
-    let (lines, events, files) = (grouped(report.lines), grouped(report.events), report.segments.len());
-    out.line(format_args!("{verdict}  {lines} lines, {events} events, {files} files, head {head}"))?;
+    let (lines, events) = (counted(report.lines, "line"), counted(report.events, "event"));
+    let files = counted(report.segments.len() as u64, "file");
+    out.line(format_args!("{verdict}  {lines}, {events}, {files}, head {head}"))?;
     if report.removed > 0 {
-        out.line(format_args!("  {} older lines were removed by retention", grouped(report.removed)))?;
+        out.line(format_args!("  removed by retention: {}", counted(report.removed, "older line")))?;
     }
     if let Some(tail) = &report.crash_tail {
         let segment = tail.segment.to_string_lossy();
