@@ -116,6 +116,16 @@ fn a_rule_that_is_wrong_is_named_with_file_and_line() {
 }
 
 #[test]
+fn a_file_that_is_no_rule_is_one_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("README.yml");
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"), &path).unwrap();
+    let run = veribus(&["rules", "lint", path.to_str().unwrap()]);
+    assert_eq!((run.code, run.out.lines().count()), (Some(1), 2), "{}", run.out);
+    assert!(run.out.contains("1 error, 0 warnings in 1 file\n"), "{}", run.out);
+}
+
+#[test]
 fn a_failing_case_is_named_and_fails() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: Root failed\nid: 7d1f5ae2-95a5-4a5d-a3b1-3c0d1d1e1f10\nname: root-failed\nstatus: stable\n\

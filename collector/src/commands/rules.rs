@@ -8,7 +8,7 @@ use veribus_detection::{CaseResult, RuleError, RuleSet, TestReport, test_rules};
 
 use crate::cli::{CommandError, Exit};
 use crate::oneshot::rule_files::{RuleFiles, borrowed};
-use crate::output::Output;
+use crate::output::{Output, counted};
 
 /// Arguments of `veribus rules`.
 #[derive(Debug, clap::Args)]
@@ -85,9 +85,9 @@ fn show_test(report: &TestReport, out: &mut Output) -> Result<(), CommandError> 
         let failed = cases.iter().filter(|case| case.failure.is_some()).count();
         let verdict = if failed == 0 { style.green("PASS") } else { style.red("FAIL") };
         out.line(format_args!(
-            "{verdict} {:<28} {} cases",
+            "{verdict} {:<28} {}",
             Escaped(&cases[0].rule).to_string(),
-            cases.len()
+            counted(cases.len() as u64, "case")
         ))?;
         for case in cases {
             let Some(why) = &case.failure else { continue };
@@ -102,17 +102,22 @@ fn show_test(report: &TestReport, out: &mut Output) -> Result<(), CommandError> 
     }
     let failed = report.failures().count();
     let passed = report.cases.len() - failed;
-    let untested = report.untested.len();
-    out.line(format_args!("{failed} cases failed, {passed} passed, {untested} rules not tested both ways"))
+    let (failed, untested) = (counted(failed as u64, "case"), counted(report.untested.len() as u64, "rule"));
+    out.line(format_args!("{failed} failed, {passed} passed, {untested} not tested both ways"))
 }
 
 fn lint(args: &LintArgs, out: &mut Output) -> Result<Exit, CommandError> {
-    let (faults, files) = if args.paths.is_empty() {
+    let (mut faults, files) = if args.paths.is_empty() {
         (RuleSet::lint(RuleSet::starter_files()), RuleSet::starter_files().len())
     } else {
         let files = RuleFiles::rules(&args.paths)?;
         (RuleSet::lint(&borrowed(&files.rules)), files.rules.len())
     };
+    // What is no YAML is said once, however many documents the parser took it for.
+    faults.dedup_by(|next, first| {
+        let place = |fault: &RuleError| (fault.file.clone(), fault.line, fault.code.as_str());
+        first.code.as_str() == "RULE_YAML" && place(next) == place(first)
+    });
     let warnings = faults.iter().filter(|fault| fault.code.is_warning()).count();
     let errors = faults.len() - warnings;
     let passed = errors == 0 && (warnings == 0 || !args.deny_warnings);
@@ -120,7 +125,8 @@ fn lint(args: &LintArgs, out: &mut Output) -> Result<Exit, CommandError> {
         out.json(&LintDocument { passed, files, errors, warnings, faults: &faults })?;
     } else {
         show_lint(&faults, out)?;
-        out.line(format_args!("{errors} errors, {warnings} warnings in {files} files"))?;
+        let (errors, warnings) = (counted(errors as u64, "error"), counted(warnings as u64, "warning"));
+        out.line(format_args!("{errors}, {warnings} in {}", counted(files as u64, "file")))?;
     }
     Ok(if passed { Exit::Fine } else { Exit::Found })
 }
