@@ -77,6 +77,12 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
+fn an_option_without_effect_is_not_in_the_help() {
+    let help = veribus(&["oneshot", "--help"]).out;
+    assert!(!help.contains("--exit") && help.contains("--color <WHEN>"), "{help}");
+}
+
+#[test]
 fn completions_are_made_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = veribus(&["completions", shell]);

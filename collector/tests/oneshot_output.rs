@@ -178,6 +178,14 @@ fn a_year_that_was_assumed_is_said_and_one_that_was_named_is_not() {
 }
 
 #[test]
+fn the_bands_are_explained_once_and_only_where_there_are_alerts() {
+    let page = veribus_fed(&["oneshot", "-"], attack("203.0.113.9").as_bytes()).out;
+    assert_eq!(page.matches("escalate: 70 and above").count(), 1, "{page}");
+    let page = veribus_fed(&["oneshot", "-"], failed_line(0, "root", "203.0.113.9").as_bytes()).out;
+    assert!(page.contains("alerts    0") && !page.contains("escalate"), "{page}");
+}
+
+#[test]
 fn own_rules_take_the_place_of_the_starter_set() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: Root tried\nid: 7d1f5ae2-95a5-4a5d-a3b1-3c0d1d1e1f10\nname: root-tried\nstatus: stable\n\

@@ -48,8 +48,16 @@ pub struct GlobalArgs {
     /// Say more on standard error
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// Colours: on a terminal, always or never; NO_COLOR is respected
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// auto (on a terminal), always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub color: ColorWhen,
 }
 

@@ -16,8 +16,8 @@ pub struct Args {
     /// Files, folders (everything below them), or - for standard input
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// End when the report is made (it always does; kept for when a page is served)
-    #[arg(long)]
+    /// Ends when the report is made, as it always does; accepted for scripts that say it
+    #[arg(long, hide = true)]
     exit: bool,
     /// Use the Sigma rules of this folder or file instead of the starter set
     #[arg(long, value_name = "PATH")]

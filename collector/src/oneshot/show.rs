@@ -18,6 +18,9 @@ use crate::output::{Output, Style, counted, grouped};
 const TOP: usize = 10;
 /// Notes that are told, unless more is wanted.
 const NOTES: usize = 10;
+/// What the bands ask of a reader.
+const BANDS: &str =
+    "escalate: 70 and above, call somebody · thread: 40 and above, look into it · quiet: kept and shown";
 /// Characters of a name that are shown.
 const NAME_CHARS: usize = 64;
 
@@ -112,6 +115,9 @@ impl Report {
         let bands = [Band::Escalate, Band::Thread, Band::Quiet].map(|band| (band.as_str(), of(band) as u64));
         let bands = list(bands.iter().filter(|(_, count)| *count > 0).map(|(band, count)| (*band, count)));
         out.line(format_args!("{}    {}{bands}", style.bold("alerts"), self.alerts.len()))?;
+        if !self.alerts.is_empty() && top > 0 {
+            out.line(format_args!("          {}", style.dim(BANDS)))?;
+        }
         for alert in self.alerts.iter().take(top) {
             show_alert(alert, out)?;
         }
