@@ -83,6 +83,7 @@ impl Summary {
         let (verdict, notes) = match answer {
             Ok(Outcome::Passed) => ("ok", vec![]),
             Ok(Outcome::Noted(note)) => ("ok", vec![note]),
+            Ok(Outcome::Tests { passed: 0, failed: 0, .. }) => ("FAILED", vec!["no test ran".into()]),
             Ok(Outcome::Tests { passed, failed, skipped }) => {
                 self.passed += passed;
                 self.failed += failed;
@@ -106,5 +107,30 @@ impl Summary {
             say(line);
         }
         say(&format!("\n{} passed, {} failed", self.passed, self.failed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_tests_that_counts_none_fails_the_plan() {
+        let tests = |passed, failed| Ok(Outcome::Tests { passed, failed, skipped: vec![] });
+        for (answer, is_green) in
+            [(tests(0, 0), false), (tests(2, 1), false), (tests(2, 0), true), (Ok(Outcome::Passed), true)]
+        {
+            assert_eq!(Summary::default().take("tests", Duration::ZERO, answer), is_green);
+        }
+    }
+
+    #[test]
+    fn a_plan_ends_red_where_its_tests_step_ran_nothing() {
+        let none: fn() -> Answer = || Ok(Outcome::Tests { passed: 0, failed: 0, skipped: vec![] });
+        let one: fn() -> Answer = || Ok(Outcome::Tests { passed: 1, failed: 0, skipped: vec![] });
+        for (check, code) in [(none, ExitCode::FAILURE), (one, ExitCode::SUCCESS)] {
+            let ended = Plan { quick: true }.run(&[Step::daily("tests", check)]);
+            assert_eq!(format!("{ended:?}"), format!("{code:?}"));
+        }
     }
 }
