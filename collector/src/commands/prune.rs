@@ -12,7 +12,7 @@ use crate::cli::{CommandError, Exit};
 use crate::client::{ClientError, CollectorArgs};
 use crate::data_dir::DEFAULT_DATA_DIR;
 use crate::ingest;
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted};
 use crate::pipeline::Identity;
 use crate::store::{
     IncomingBatch, IncomingEvent, PruneLimit, PruneReport, PruneWhat, Reader, SqliteStore, Store, StoreError,
@@ -64,9 +64,8 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     } else {
         let verb = if report.dry_run { "would be removed" } else { "removed" };
         out.line(format_args!(
-            "{} {} {verb}, older than {}",
-            grouped(report.rows),
-            what.as_str(),
+            "{} {verb}, older than {}",
+            counted(report.rows, what.as_str().trim_end_matches('s')),
             report.before
         ))?;
     }

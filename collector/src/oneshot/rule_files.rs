@@ -8,6 +8,7 @@ use veribus_core::escape::Escaped;
 use veribus_detection::{RuleError, RuleSet};
 
 use crate::cli::CommandError;
+use crate::output::counted;
 
 /// Largest file that is read, in bytes; the parser's own limit is below it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -79,7 +80,7 @@ pub(crate) fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
 
 fn invalid(faults: &[RuleError]) -> CommandError {
     let lines: String = faults.iter().map(|fault| format!("\n  {}", Escaped(&fault.to_string()))).collect();
-    let what = format!("the rules cannot be used, {} faults:{lines}", faults.len());
+    let what = format!("the rules cannot be used, {}:{lines}", counted(faults.len() as u64, "fault"));
     CommandError::usage(what).help("`veribus rules lint PATH` shows warnings too")
 }
 
