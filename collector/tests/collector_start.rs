@@ -105,3 +105,11 @@ fn a_store_of_a_newer_version_is_not_touched() {
     let search = veribus(&data, None, &["search"]);
     assert!(String::from_utf8_lossy(&search.stderr).contains("STORE_VERSION"));
 }
+
+#[test]
+fn a_collector_that_says_it_listens_stops_in_good_order_at_once() {
+    let temp = tempfile::tempdir().unwrap();
+    for _ in 0..10 {
+        assert_eq!(Running::start(&temp.path().join("data")).stop(), Some(0));
+    }
+}

@@ -35,10 +35,13 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     if let Some(token) = collector.new_token() {
         show(token, &args.data, out)?;
     }
-    out.line(format_args!("listening on http://{address}"))?;
-    out.flush()?;
-    out.say(format_args!("data in `{}`; stop with Ctrl-C", args.data.display()));
-    collector.serve().map_err(told)?;
+    let mut announced = Ok(());
+    let announce = || {
+        announced = out.line(format_args!("listening on http://{address}")).and_then(|()| out.flush());
+        out.say(format_args!("data in `{}`; stop with Ctrl-C", args.data.display()));
+    };
+    collector.serve(announce).map_err(told)?;
+    announced?;
     out.say("stopped; everything that was answered is stored");
     Ok(Exit::Fine)
 }

@@ -35,11 +35,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves `router` until SIGTERM or SIGINT and until the requests under way then are answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, state: &Arc<State>) -> io::Result<()> {
+/// Serves `router` until SIGTERM or SIGINT and until the requests under way then are answered; `ready` is called when
+/// both signals are waited for, so that whoever hears of it may stop the collector at once.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    state: &Arc<State>,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = GracefulShutdown::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    ready();
     let mut stop = pin!(async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     });

@@ -173,12 +173,12 @@ impl Collector {
         self.token_is_new.then_some(&self.token)
     }
 
-    /// Serves until SIGTERM or SIGINT, then stops: no new requests, those under way are answered, everything
+    /// Calls `ready` once a signal stops it in good order, and serves until SIGTERM or SIGINT. Then: no new requests, those under way are answered, everything
     /// answered is in the trail, the cursor is kept.
     ///
     /// # Errors
     /// [`CollectorError::Threads`], [`CollectorError::Fault`], [`CollectorError::Store`].
-    pub fn serve(self) -> Result<(), CollectorError> {
+    pub fn serve(self, ready: impl FnOnce()) -> Result<(), CollectorError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -188,7 +188,7 @@ impl Collector {
         runtime.block_on(async {
             self.listener.set_nonblocking(true).map_err(CollectorError::Threads)?;
             let listener = TcpListener::from_std(self.listener).map_err(CollectorError::Threads)?;
-            listen::serve(listener, router, &self.state).await.map_err(CollectorError::Threads)
+            listen::serve(listener, router, &self.state, ready).await.map_err(CollectorError::Threads)
         })?;
         // The last senders of jobs go with the state and the runtime, so the writer and then the trail come to an end.
         drop(self.state);
