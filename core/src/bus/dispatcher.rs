@@ -231,10 +231,12 @@ impl Dispatcher {
         let confirms = std::mem::take(&mut self.confirms);
         for (at, confirm) in &confirms {
             let answers = self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count();
-            confirm.expect(answers);
             if answers == 0 {
-                // The durable handler left, or had not yet come, when the event was passed on.
+                // The durable handler left, or had not yet come, when the event was passed on. Never "expect none": the
+                // waiter might read that as all being done before it hears of the failure.
                 confirm.fail("no durable handler", None);
+            } else {
+                confirm.expect(answers);
             }
         }
         let depth = self.depth;
