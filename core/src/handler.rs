@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::Account;
 use crate::event::{Family, Severity, VerificationEvent};
 
 /// Takes events in batches, on a thread of its own.
@@ -51,6 +52,16 @@ pub trait EventHandler: Send {
     /// # Errors
     /// A [`HandlerError`] is counted; a waiting `publish_confirmed` gets it.
     fn flush(&mut self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
+    /// Takes what the bus says about its numbers: losses that no batch will ever hold, and how far each lane has come.
+    /// Called before the batch that follows a loss, and at least each second while lanes move.
+    ///
+    /// # Errors
+    /// A [`HandlerError`] is counted as a failure; the same account is given again with the next.
+    fn account(&mut self, account: &Account) -> Result<(), HandlerError> {
+        let _ = account;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! No sockets, no files, no async runtime. Applications use the crate `veribus`, which re-exports all of this.
 
+mod account;
 mod bus;
 mod clock;
 pub mod codec;
@@ -12,7 +13,9 @@ mod loss;
 mod redact;
 mod ring;
 pub mod trace;
+pub mod transport;
 
+pub use account::{Account, LaneMark, LossRecord};
 pub use bus::{
     BusBuilder, BusHealth, CloseReport, ConfirmError, HandlerHealth, HandlerId, HandlerState, Receipt,
     ReturnReason, Returned, Verification, VerificationEventBus, WhenFull,
