@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod json;
 mod msgpack;
+pub(crate) mod receipt;
 
 pub use batch::{Batch, BatchView, DecodedBatch};
 use decode::Reader as _;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use error::TransportError;
 pub use parcel::{Compression, Parcel, ParcelId};
-pub use receipt::{Refused, StoreReceipt};
+pub use receipt::{RECEIPT_BYTES_MAX, REFUSAL_CODE_BYTES_MAX, Refused, StoreReceipt};
 
 /// Who says that the destination has an event for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,10 +43,12 @@ pub trait Transport: Send {
     fn body_bytes_max(&self) -> usize;
 
     /// Begins to send, connecting first where need be, and answers once the parcel is on its way; how it went is
-    /// said by [`Transport::poll`]. Sending a parcel again under its id is always allowed.
+    /// said by [`Transport::poll`]: one `Accepted`, `Receipt` or `Failed` for each `send` that answered `Ok`. Sending
+    /// a parcel again under its id is always allowed.
     ///
     /// # Errors
     /// A [`TransportError`] if it did not get on its way before `deadline`; then `poll` says nothing about it.
+    /// `Busy` if as many parcels as the way allows are in flight, or if too much news waits to be polled.
     fn send(&mut self, parcel: &Parcel, deadline: Instant) -> Result<(), TransportError>;
 
     /// The next news, waiting at most `patience` for one; `None` if there was none.
@@ -64,9 +66,10 @@ pub type TransportFactory = Box<dyn Fn() -> Result<Box<dyn Transport>, Transport
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum News {
-    /// The next hop has it.
+    /// The next hop has it. A way without a hop between, such as HTTP, answers with the receipt alone.
     Accepted(ParcelId),
-    /// The collector has stored it, but for the events that it names.
+    /// The collector has stored it, but for the events that it names. May come without an `Accepted` before it, and
+    /// more than once; may be about a parcel that was sent long ago.
     Receipt(StoreReceipt),
     /// It did not arrive, or not whole: send it again, or act on an error that is not retryable.
     Failed {
@@ -75,7 +78,8 @@ pub enum News {
         /// Why.
         error: TransportError,
     },
-    /// The connection broke: parcels that were accepted stay accepted; for the others a `Failed` follows.
+    /// The connection broke: parcels that were accepted stay accepted; for the others a `Failed` follows. Receipts
+    /// come again only after the next `send`, which connects.
     Disconnected(TransportError),
     /// Something that nobody asked for and that was ignored, such as a receipt of a parcel never sent.
     Suspicious(String),
