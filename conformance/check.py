@@ -26,7 +26,8 @@ def table(text):
     return dict(pair.split(":") for pair in text.split())
 
 
-BATCH = table("v:v source:s instance:n runs:r events:e")
+BATCH = table("v:v source:s instance:n runs:r events:e losses:l lanes:a")
+LOSS = table("lane:l reason:r first_seq:f last_seq:u count:n first_at:a last_at:z")
 SOURCE = table("service:s instance:n host:h environment:e network:w sdk:k sdk_version:v")
 ACTOR = table("name:n ip:i port:p host:h")
 TARGET = table("name:n kind:k")
@@ -229,8 +230,18 @@ def understood(tree, value):
             "attributes": rest(event.get("attributes", {"pairs": []})["pairs"]),
             "unknown": rest(unknown) + [(w, value(v)) for w, v in event.items() if w in ANY_PAYLOAD and w not in own],
         })
+    losses = []
+    for found in batch.get("losses", []):
+        loss, _ = named(found, LOSS)
+        exact = {word: value(held) for word, held in loss.items()}
+        times = {word: nanoseconds(exact[word]) for word in ("first_at", "last_at")}
+        losses.append({**exact, **times, **{word: int(exact[word]) for word in ("lane", "first_seq", "last_seq", "count")}})
+    lanes = [[int(number) for number in mark] for mark in batch.get("lanes", [])]
     instance = id_bytes(batch["instance"]) if "instance" in batch else None
-    return {"source": (source, rest(source_rest)), "instance": instance, "events": events, "unknown": rest(batch_rest)}
+    return {
+        "source": (source, rest(source_rest)), "instance": instance, "events": events, "losses": losses, "lanes": lanes,
+        "unknown": rest(batch_rest),
+    }
 
 
 # Writing: one walk, two formats.
@@ -396,8 +407,10 @@ def written(batch, form):
     flat = {
         "v": 1, "source": fields(batch["source"][0], SOURCE, batch["source"][1]), "instance": batch["instance"],
         "runs": runs or None, "events": [event(found, not run) for found, run in zip(batch["events"], in_run)],
+        "losses": [form.map(fields(loss, LOSS, [], first_at=form.time, last_at=form.time)) for loss in batch["losses"]] or None,
+        "lanes": batch["lanes"] or None,
     }
-    return form.map(fields(flat, BATCH, batch["unknown"], source=form.map, instance=form.id, events=form.list))
+    return form.map(fields(flat, BATCH, batch["unknown"], source=form.map, instance=form.id, events=form.list, losses=form.list))
 
 
 EVENT_ORDER = {**HEAD, **ANY_PAYLOAD, "attributes": "b"}

@@ -61,6 +61,11 @@ impl LossReason {
         LossReason::NoHandlerAfterFork,
     ];
 
+    /// The reason of this name.
+    pub fn from_name(name: &str) -> Option<LossReason> {
+        LossReason::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// The name in metrics, loss records and `--json`.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -135,6 +140,7 @@ mod tests {
         let mut losses = Losses::default();
         for (index, reason) in LossReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index);
+            assert_eq!(LossReason::from_name(reason.as_str()), Some(reason));
             losses.add(reason, index as u64);
         }
         assert_eq!(losses.total(), (0..15).sum::<u64>());

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use veribus_core::codec::{BatchView, event_from_json, event_to_json};
-use veribus_core::event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, TEXT_BYTES_MAX};
+use veribus_core::event::limits::{
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_LANES_MAX, BATCH_LOSSES_MAX, TEXT_BYTES_MAX,
+};
 use veribus_core::{
-    Attributes, Batch, CodecError, EventId, EventKind, InstanceId, Source, Timestamp, Value,
-    VerificationEvent,
+    Attributes, Batch, CodecError, EventId, EventKind, InstanceId, LaneMark, LossReason, LossRecord, Source,
+    Timestamp, Value, VerificationEvent,
 };
 
 fn event() -> VerificationEvent {
@@ -160,7 +162,14 @@ fn three_bad_events_of_a_hundred_leave_ninety_seven_with_their_ids() {
 fn shared_events_are_written_without_being_copied() {
     let owned = batch(vec![event(), with("x", 1)]);
     let shared: Vec<Arc<VerificationEvent>> = owned.events.iter().cloned().map(Arc::new).collect();
-    let view = BatchView { source: &owned.source, instance: None, events: &shared, extra: &owned.extra };
+    let view = BatchView {
+        source: &owned.source,
+        instance: None,
+        events: &shared,
+        losses: &[],
+        lanes: &[],
+        extra: &owned.extra,
+    };
     let (mut one, mut other) = (Vec::new(), Vec::new());
     owned.encode_msgpack(&mut one).unwrap();
     view.encode_msgpack(&mut other).unwrap();
@@ -189,4 +198,34 @@ fn the_compact_form_is_at_most_55_hundredths_of_the_readable_one() {
     sent.encode_msgpack(&mut msgpack).unwrap();
     let ratio = msgpack.len() as f64 / json.len() as f64;
     assert!(ratio <= 0.55, "{} of {} bytes: {ratio:.3}", msgpack.len(), json.len());
+}
+
+#[test]
+fn an_account_that_no_decoder_takes_is_not_written() {
+    let record = LossRecord {
+        lane: 1,
+        reason: LossReason::QueueFull,
+        first_seq: 1,
+        last_seq: 9,
+        count: 9,
+        first_at: Timestamp::from_seconds(1),
+        last_at: Timestamp::from_seconds(2),
+    };
+    let code = |batch: &Batch| {
+        let mut out = b"before".to_vec();
+        let code = batch.encode_msgpack(&mut out).err().map(|e| e.code());
+        assert!(code.is_none() || out == b"before");
+        code
+    };
+    let mut sent = Batch { losses: vec![record], ..batch(Vec::new()) };
+    assert_eq!(code(&sent), Some("BATCH_LOSSES"), "losses of no instance");
+    sent.instance = Some(InstanceId(5));
+    assert_eq!(code(&sent), None);
+    sent.losses = vec![record; BATCH_LOSSES_MAX + 1];
+    assert_eq!(code(&sent), Some("BATCH_LOSSES"));
+    sent.losses.clear();
+    sent.lanes = vec![LaneMark { lane: 0, next_seq: 1 }; BATCH_LANES_MAX + 1];
+    assert_eq!(code(&sent), Some("BATCH_LANES"));
+    sent.lanes.pop();
+    assert_eq!(code(&sent), None);
 }

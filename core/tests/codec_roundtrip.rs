@@ -8,8 +8,9 @@ use proptest::option::of;
 use proptest::prelude::*;
 use veribus_core::codec::{event_from_json, event_to_json};
 use veribus_core::{
-    Actor, Attributes, Batch, EventId, EventKind, Family, InstanceId, Outcome, Severity, Source, SpanId,
-    Target, Text, Timestamp, TraceContext, TraceId, Value, VerificationEvent,
+    Actor, Attributes, Batch, EventId, EventKind, Family, InstanceId, LaneMark, LossReason, LossRecord,
+    Outcome, Severity, Source, SpanId, Target, Text, Timestamp, TraceContext, TraceId, Value,
+    VerificationEvent,
 };
 
 fn text() -> impl Strategy<Value = Text> {
@@ -168,23 +169,51 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn loss()(
+        lane in any::<u16>(),
+        reason in prop::sample::select(LossReason::ALL.to_vec()),
+        first_seq in 1..=EventId::SEQ_MAX,
+        more in 0_u64..1_000,
+        fewer in 0_u64..1_000,
+        times in any::<[i64; 2]>(),
+    ) -> LossRecord {
+        let last_seq = (first_seq + more).min(EventId::SEQ_MAX);
+        let count = (last_seq - first_seq + 1).saturating_sub(fewer).max(1);
+        let [first_at, last_at] = times.map(Timestamp::from_nanos);
+        LossRecord { lane, reason, first_seq, last_seq, count, first_at, last_at }
+    }
+}
+
+prop_compose! {
+    fn mark()(lane in any::<u16>(), next_seq in 1..=EventId::SEQ_MAX + 1) -> LaneMark {
+        LaneMark { lane, next_seq }
+    }
+}
+
+prop_compose! {
     fn batch()(
         service in text(),
         host in of(text()),
         instance in of(prop_oneof![Just(7), any::<u64>()]),
         mut events in vec(event().prop_filter("within the limits", |e| e.check().is_ok()), 0..5),
         consecutive in any::<bool>(),
+        mut losses in vec(loss(), 0..4),
+        mut lanes in vec(mark(), 0..4),
         extra in btree_map("_[a-z]{0,5}", value(), 0..3),
     ) -> Batch {
         let mut source = Source::new(&service);
         source.host = host;
         let instance = instance.map(InstanceId);
+        if instance.is_none() {
+            losses.clear();
+            lanes.clear();
+        }
         if let (true, Some(instance)) = (consecutive, instance) {
             for (event, seq) in events.iter_mut().zip(1..) {
                 event.id = EventId::new(instance, 3, seq);
             }
         }
-        Batch { source, instance, events, extra: extra.into_iter().collect() }
+        Batch { source, instance, events, losses, lanes, extra: extra.into_iter().collect() }
     }
 }
 

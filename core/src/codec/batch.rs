@@ -6,7 +6,8 @@ use super::error::{CodecError, CodecFault};
 use super::json::{JsonReader, JsonWriter};
 use super::msgpack::{MsgpackReader, MsgpackWriter};
 use super::{decode, encode};
-use crate::event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX};
+use crate::account::{LaneMark, LossRecord};
+use crate::event::limits::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, BATCH_LANES_MAX, BATCH_LOSSES_MAX};
 use crate::event::{Attributes, InstanceId, Source, VerificationEvent};
 
 /// The version of the batch format that this side writes, and the only one it reads.
@@ -21,6 +22,10 @@ pub struct Batch {
     pub instance: Option<InstanceId>,
     /// In order. An event with id 0 has none: the collector gives it one.
     pub events: Vec<VerificationEvent>,
+    /// Numbers of `instance` that will never come, and why; at most 1,000 records.
+    pub losses: Vec<LossRecord>,
+    /// How far lanes of `instance` have come; at most 1,000 of them.
+    pub lanes: Vec<LaneMark>,
     /// Fields of a newer sender, as they came; those of its source are in a map named `source`.
     pub extra: Attributes,
 }
@@ -34,6 +39,10 @@ pub struct BatchView<'a, E> {
     pub instance: Option<InstanceId>,
     /// As [`Batch::events`].
     pub events: &'a [E],
+    /// As [`Batch::losses`].
+    pub losses: &'a [LossRecord],
+    /// As [`Batch::lanes`].
+    pub lanes: &'a [LaneMark],
     /// As [`Batch::extra`].
     pub extra: &'a Attributes,
 }
@@ -48,6 +57,10 @@ pub struct DecodedBatch {
     pub instance: Option<InstanceId>,
     /// Every event in order, or what is wrong with it.
     pub events: Vec<Result<VerificationEvent, CodecError>>,
+    /// As [`Batch::losses`].
+    pub losses: Vec<LossRecord>,
+    /// As [`Batch::lanes`].
+    pub lanes: Vec<LaneMark>,
     /// As [`Batch::extra`].
     pub extra: Attributes,
 }
@@ -58,16 +71,23 @@ impl DecodedBatch {
     /// # Errors
     /// That of the first bad event.
     pub fn all(self) -> Result<Batch, CodecError> {
-        let DecodedBatch { source, instance, events, extra } = self;
+        let DecodedBatch { source, instance, events, losses, lanes, extra } = self;
         let events = events.into_iter().collect::<Result<_, _>>()?;
-        Ok(Batch { source, instance, events, extra })
+        Ok(Batch { source, instance, events, losses, lanes, extra })
     }
 }
 
 impl Batch {
     /// This batch by reference.
     pub fn view(&self) -> BatchView<'_, VerificationEvent> {
-        BatchView { source: &self.source, instance: self.instance, events: &self.events, extra: &self.extra }
+        BatchView {
+            source: &self.source,
+            instance: self.instance,
+            events: &self.events,
+            losses: &self.losses,
+            lanes: &self.lanes,
+            extra: &self.extra,
+        }
     }
 
     /// Appends the canonical JSON, without a newline.
@@ -146,7 +166,8 @@ impl<E: Borrow<VerificationEvent>> BatchView<'_, E> {
     /// Appends the canonical JSON, without a newline.
     ///
     /// # Errors
-    /// `BATCH_TOO_MANY` beyond 1,000 events and `BATCH_TOO_LARGE` beyond 5 MiB; `out` is as before then.
+    /// `BATCH_TOO_MANY` beyond 1,000 events, `BATCH_LOSSES` and `BATCH_LANES` beyond 1,000 of them or without an
+    /// `instance`, and `BATCH_TOO_LARGE` beyond 5 MiB; `out` is as before then.
     pub fn encode_json(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
         self.encode(out, |out| encode::batch(&mut JsonWriter::new(out), self))
     }
@@ -164,11 +185,28 @@ impl<E: Borrow<VerificationEvent>> BatchView<'_, E> {
         if actual > limit {
             return Err(CodecError::new(CodecFault::BatchTooMany { limit, actual }, 0));
         }
+        self.check_account()?;
         write(out);
         let size = out.len() - before;
         if size > BATCH_BYTES_MAX {
             out.truncate(before);
             return Err(too_large(size));
+        }
+        Ok(())
+    }
+
+    /// What a decoder would refuse is not written.
+    fn check_account(&self) -> Result<(), CodecError> {
+        let why = |given: usize, limit| match self.instance {
+            _ if given == 0 => None,
+            None => Some("`instance` is missing"),
+            Some(_) => (given > limit).then_some("there are more than 1000"),
+        };
+        if let Some(why) = why(self.losses.len(), BATCH_LOSSES_MAX) {
+            return Err(CodecError::new(CodecFault::BatchLosses { why }, 0));
+        }
+        if let Some(why) = why(self.lanes.len(), BATCH_LANES_MAX) {
+            return Err(CodecError::new(CodecFault::BatchLanes { why }, 0));
         }
         Ok(())
     }

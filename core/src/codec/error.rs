@@ -138,6 +138,18 @@ pub enum CodecFault {
         /// What is wrong with them.
         why: &'static str,
     },
+    /// The loss records are not valid.
+    #[error("the batch's losses are not valid: {why}")]
+    BatchLosses {
+        /// What is wrong with them.
+        why: &'static str,
+    },
+    /// The lane marks are not valid.
+    #[error("the batch's lanes are not valid: {why}")]
+    BatchLanes {
+        /// What is wrong with them.
+        why: &'static str,
+    },
     /// A version of the batch format that is not known here.
     #[error("batch version {found} is not known; this side reads version 1")]
     Version {
@@ -265,6 +277,8 @@ impl CodecFault {
             CodecFault::BatchTooMany { .. } => "BATCH_TOO_MANY",
             CodecFault::BatchTooLarge { .. } => "BATCH_TOO_LARGE",
             CodecFault::BatchRuns { .. } => "BATCH_RUNS",
+            CodecFault::BatchLosses { .. } => "BATCH_LOSSES",
+            CodecFault::BatchLanes { .. } => "BATCH_LANES",
             CodecFault::Version { .. } => "ENV_VERSION",
             CodecFault::FieldMissing { .. } => "EVT_FIELD_MISSING",
             CodecFault::FieldType { .. } => "EVT_FIELD_TYPE",

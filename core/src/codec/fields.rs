@@ -82,6 +82,21 @@ fields! {
         Instance = "instance" "n",
         Runs = "runs" "r",
         Events = "events" "e",
+        Losses = "losses" "l",
+        Lanes = "lanes" "a",
+    }
+}
+
+fields! {
+    /// Fields of a loss record.
+    LossField {
+        Lane = "lane" "l",
+        Reason = "reason" "r",
+        FirstSeq = "first_seq" "f",
+        LastSeq = "last_seq" "u",
+        Count = "count" "n",
+        FirstAt = "first_at" "a",
+        LastAt = "last_at" "z",
     }
 }
 
@@ -190,6 +205,7 @@ mod tests {
     #[test]
     fn both_spellings_of_every_field_are_unique_and_documented() {
         holds(BatchField::ALL);
+        holds(LossField::ALL);
         holds(SourceField::ALL);
         holds(EventField::ALL);
         holds(ActorField::ALL);

@@ -14,6 +14,10 @@ pub const VALUES_MAX: usize = 512;
 pub const DEPTH_MAX: usize = 32;
 /// Most events in one batch.
 pub const BATCH_EVENTS_MAX: usize = 1_000;
+/// Most loss records in one batch.
+pub const BATCH_LOSSES_MAX: usize = 1_000;
+/// Most lane marks in one batch.
+pub const BATCH_LANES_MAX: usize = 1_000;
 /// Largest encoded batch, in bytes, before decompression.
 pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
 

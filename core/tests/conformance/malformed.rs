@@ -61,7 +61,7 @@ fn runs(instance: &str, runs: &str) -> String {
 const INSTANCE: &str = r#""instance":"00000000000000ff","#;
 
 pub(crate) fn all() -> Vec<Malformed> {
-    [shapes(), json_grammar(), json_values(), fields(), identities(), msgpack_bytes()]
+    [shapes(), json_grammar(), json_values(), fields(), identities(), accounts(), msgpack_bytes()]
         .into_iter()
         .flatten()
         .collect()
@@ -216,6 +216,41 @@ fn identities() -> Vec<Malformed> {
         json("run_and_id", "an event with an id of its own inside a run", "BATCH_RUNS",
             format!(r#"{{"v":1,"source":{{"service":"orders"}},{INSTANCE}"runs":[[1,1,1]],"events":[{}]}}"#,
                 event(r#","id":"00000000000000ff0001000000000001""#))).event("events[0]"),
+    ]
+}
+
+#[rustfmt::skip]
+fn accounts() -> Vec<Malformed> {
+    let account = |instance: &str, more: &str| format!(r#"{{"v":1,"source":{{"service":"orders"}},{instance}"events":[],{more}}}"#);
+    let loss = |changed: &str, to: &str| {
+        let good = r#"{"lane":1,"reason":"queue_full","first_seq":2,"last_seq":5,"count":4,"first_at":0,"last_at":0}"#;
+        account(INSTANCE, &format!(r#""losses":[{}]"#, good.replacen(changed, to, 1)))
+    };
+    let bad = |name, shows, changed, to, path| json(name, shows, "BATCH_LOSSES", loss(changed, to)).at(path);
+    let lanes = |name, shows, list: &str, path| json(name, shows, "BATCH_LANES", account(INSTANCE, &format!(r#""lanes":{list}"#))).at(path);
+    vec![
+        json("losses_without_instance", "losses of nobody", "BATCH_LOSSES", loss("", "").replace(INSTANCE, "")).at("losses"),
+        json("losses_map", "losses that are no list", "BATCH_LOSSES", account(INSTANCE, r#""losses":{}"#)).at("losses"),
+        json("losses_of_text", "a loss record that is no map", "BATCH_LOSSES", account(INSTANCE, r#""losses":["x"]"#)).at("losses[0]"),
+        json("losses_1001", "1,001 loss records", "BATCH_LOSSES",
+            account(INSTANCE, &format!(r#""losses":[{}]"#, vec![r#"{"lane":1,"reason":"closed","first_seq":1,"last_seq":1,"count":1,"first_at":0,"last_at":0}"#; 1001].join(",")))).at("losses"),
+        bad("loss_reason_unknown", "a reason that is not of the list", "queue_full", "gremlins", "losses[0].reason"),
+        bad("loss_sequence_zero", "a sequence that is never given", r#""first_seq":2"#, r#""first_seq":0"#, "losses[0]"),
+        bad("loss_sequence_past_the_end", "a sequence that there is not", r#""last_seq":5"#, r#""last_seq":281474976710656"#, "losses[0]"),
+        bad("loss_reversed", "a range that ends before it begins", r#""last_seq":5"#, r#""last_seq":1"#, "losses[0]"),
+        bad("loss_count_zero", "a record of no loss", r#""count":4"#, r#""count":0"#, "losses[0]"),
+        bad("loss_count_too_large", "more losses than numbers", r#""count":4"#, r#""count":5"#, "losses[0]"),
+        bad("loss_lane_65536", "a lane that is too large", r#""lane":1"#, r#""lane":65536"#, "losses[0].lane"),
+        bad("loss_without_time", "a loss at no time", r#","first_at":0"#, "", "losses[0]"),
+        bad("loss_field_unknown", "a field that a loss record does not have", r#""lane":1"#, r#""lane":1,"why":1"#, "losses[0]"),
+        json("loss_field_twice", "a field in both spellings", "JSON_DUPLICATE_KEY", loss(r#""lane":1"#, r#""lane":1,"l":1"#)).at("losses[0]"),
+        json("loss_time_invalid", "a time in words", "EVT_TIME_INVALID", loss(r#""first_at":0"#, r#""first_at":"noon""#)).at("losses[0].first_at"),
+        json("lanes_without_instance", "lanes of nobody", "BATCH_LANES", account("", r#""lanes":[[1,1]]"#)).at("lanes"),
+        lanes("lanes_map", "lanes that are no list", "{}", "lanes"),
+        lanes("lanes_triple", "a lane mark of three numbers", "[[1,1,1]]", "lanes[0]"),
+        lanes("lanes_lane_65536", "a lane that is too large", "[[65536,1]]", "lanes[0]"),
+        lanes("lanes_zero", "a next sequence of zero", "[[1,1],[1,0]]", "lanes[1]"),
+        lanes("lanes_past_the_end", "a next sequence behind 2^48", "[[1,281474976710657]]", "lanes[0]"),
     ]
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use veribus_core::{
-    Actor, Attributes, Batch, Draft, EventDraft, EventId, EventKind, InstanceId, Outcome, Severity, Source,
-    Target, Timestamp, TraceContext, Value, VerificationEvent, event,
+    Actor, Attributes, Batch, Draft, EventDraft, EventId, EventKind, InstanceId, LaneMark, LossReason,
+    LossRecord, Outcome, Severity, Source, Target, Timestamp, TraceContext, Value, VerificationEvent, event,
 };
 
 pub(crate) struct Valid {
@@ -56,7 +56,7 @@ fn vector(name: &'static str, shows: &'static str, batch: Batch) -> Valid {
 }
 
 pub(crate) fn all() -> Vec<Valid> {
-    [families(), fields(), values(), texts(), limits(), identities(), unknowns()]
+    [families(), fields(), values(), texts(), limits(), identities(), unknowns(), accounts()]
         .into_iter()
         .flatten()
         .collect()
@@ -327,5 +327,43 @@ fn unknowns() -> Vec<Valid> {
             event.target = Some(target);
             batch(vec![event])
         }),
+    ]
+}
+
+#[rustfmt::skip]
+fn accounts() -> Vec<Valid> {
+    let loss = |lane, reason, first_seq, last_seq, count| LossRecord {
+        lane, reason, first_seq, last_seq, count, first_at: TIME, last_at: Timestamp::from_nanos(TIME.as_nanos() + 1_000_000),
+    };
+    let from = |batch: Batch| Batch { instance: Some(INSTANCE), ..batch };
+    let edge = |lane, first_seq, last_seq, at| LossRecord {
+        lane, reason: LossReason::CrashMemory, first_seq, last_seq, count: 1, first_at: at, last_at: at,
+    };
+    vec![
+        vector("losses", "numbers that will never come, and how far a lane has come; beside events", from(Batch {
+            losses: vec![loss(7, LossReason::QueueFull, 42, 45, 4)],
+            lanes: vec![LaneMark { lane: 7, next_seq: 46 }],
+            ..batch(vec![with_id(EventId::new(INSTANCE, 7, 41))])
+        })),
+        vector("losses_only", "losses without events, of every reason",
+            from(Batch {
+                losses: LossReason::ALL.into_iter().zip(1..).map(|(reason, seq)| loss(0, reason, seq, seq, 1)).collect(),
+                ..batch(Vec::new())
+            })),
+        vector("losses_extremes", "lanes, sequences and times at their ends; a record of one loss in a range", from(Batch {
+            losses: vec![
+                edge(0, 1, 1, Timestamp::from_nanos(i64::MIN)),
+                edge(u16::MAX, EventId::SEQ_MAX, EventId::SEQ_MAX, Timestamp::from_nanos(i64::MAX)),
+                edge(1, 1, EventId::SEQ_MAX, Timestamp::from_nanos(0)),
+            ],
+            lanes: vec![LaneMark { lane: 0, next_seq: 1 }, LaneMark { lane: u16::MAX, next_seq: EventId::SEQ_MAX + 1 }],
+            ..batch(Vec::new())
+        })),
+        vector("losses_and_unknown_fields", "fields of a newer sender stand behind losses and lanes", from(Batch {
+            losses: vec![loss(1, LossReason::Expired, 1, 9, 3)],
+            lanes: vec![LaneMark { lane: 1, next_seq: 10 }],
+            extra: [("priority", 3_i64)].into_iter().collect(),
+            ..batch(Vec::new())
+        })),
     ]
 }

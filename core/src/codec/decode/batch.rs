@@ -3,6 +3,7 @@
 use super::super::batch::{DecodedBatch, VERSION};
 use super::super::error::{CodecError, CodecFault};
 use super::super::fields::{BatchField, SourceField, Spelled};
+use super::account;
 use super::event::event;
 use super::leaf::{self, Seen};
 use super::source::{Reader, Token};
@@ -30,6 +31,7 @@ pub(in crate::codec) fn batch<'a, R: Reader<'a>>(reader: &mut R) -> Result<Decod
         return Err(shape("a batch is a map with `v`, `source` and `events`"));
     };
     let (mut version, mut source, mut instance, mut runs, mut events) = (false, None, None, Vec::new(), None);
+    let (mut losses, mut lanes) = (Vec::new(), Vec::new());
     let (mut unknown, mut unknown_of_source) = (Attributes::new(), Attributes::new());
     let (mut seen, mut tally) = (Seen::default(), Tally::new());
     while let Some(key) = reader.next_key(&mut map)? {
@@ -47,6 +49,8 @@ pub(in crate::codec) fn batch<'a, R: Reader<'a>>(reader: &mut R) -> Result<Decod
             BatchField::Instance => instance = leaf::instance(reader).map_err(named)?,
             BatchField::Runs => runs = read_runs(reader).map_err(named)?,
             BatchField::Events => events = Some(read_events(reader).map_err(named)?),
+            BatchField::Losses => losses = account::losses(reader).map_err(named)?,
+            BatchField::Lanes => lanes = account::lanes(reader).map_err(named)?,
         }
     }
     value::unique::<R>(&unknown, begin)?;
@@ -56,12 +60,13 @@ pub(in crate::codec) fn batch<'a, R: Reader<'a>>(reader: &mut R) -> Result<Decod
     let source = source.ok_or_else(|| shape("`source` is missing"))?;
     let mut events = events.ok_or_else(|| shape("`events` is missing"))?;
     identify(&mut events, instance, &runs).map_err(|e| e.in_field(BatchField::Runs.word()))?;
+    account::belongs(instance, &losses, &lanes, begin)?;
     let mut extra = Attributes::new();
     if !unknown_of_source.is_empty() {
         extra.push_unchecked(BatchField::Source.word().into(), Value::Map(unknown_of_source));
     }
     unknown.into_iter().for_each(|(name, value)| extra.push_unchecked(name, value));
-    Ok(DecodedBatch { source, instance, events, extra })
+    Ok(DecodedBatch { source, instance, events, losses, lanes, extra })
 }
 
 fn check_version<'a, R: Reader<'a>>(reader: &mut R) -> Result<(), CodecError> {

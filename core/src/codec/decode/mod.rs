@@ -1,5 +1,6 @@
 //! One walk over encoded events and batches for all formats: what is read, checked and kept stands here.
 
+mod account;
 mod batch;
 mod event;
 mod leaf;

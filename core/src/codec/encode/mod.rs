@@ -1,5 +1,6 @@
 //! One walk over events and batches for all formats: the canonical order of the wire stands here and nowhere else.
 
+mod account;
 mod sink;
 
 use std::borrow::Borrow;
@@ -15,7 +16,7 @@ use crate::event::{
 /// Fields of an event that most events have; a guess for the size of a map's header.
 const USUAL_FIELDS: usize = 8;
 
-/// Writes a batch: version, source, instance, runs, events, then what is unknown here.
+/// Writes a batch: version, source, instance, runs, events, losses, lanes, then what is unknown here.
 pub(super) fn batch<S: Sink, E: Borrow<VerificationEvent>>(sink: &mut S, batch: &BatchView<'_, E>) {
     let runs = Runs::of(batch.instance, batch.events.iter().map(|e| e.borrow().id));
     let map = sink.open_map(USUAL_FIELDS);
@@ -50,6 +51,8 @@ pub(super) fn batch<S: Sink, E: Borrow<VerificationEvent>>(sink: &mut S, batch: 
         event(sink, one, own_id.then_some(one.id));
     }
     sink.close_list(list);
+    account::losses(sink, batch.losses);
+    account::lanes(sink, batch.lanes);
     rest::<S, BatchField>(sink, batch.extra, |_| false);
     sink.close_map(map);
 }
