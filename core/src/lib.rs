@@ -8,10 +8,12 @@ mod clock;
 pub mod codec;
 pub mod escape;
 pub mod event;
+pub mod fs;
 mod handler;
 mod loss;
 mod redact;
 mod ring;
+mod rng;
 pub mod trace;
 pub mod transport;
 
@@ -30,4 +32,5 @@ pub use event::{
 pub use handler::{EventHandler, HandlerError, HandlerFactory, Interest};
 pub use loss::{LossReason, Losses};
 pub use redact::{Redactor, RedactorBuilder};
+pub use rng::{Rng, SystemRng};
 pub use trace::{InTrace, SpanId, TraceContext, TraceError, TraceId, TraceScope, TraceState, WithTrace};
