@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod error;
 mod fields;
+mod joined;
 mod json;
 mod msgpack;
 pub(crate) mod receipt;
@@ -16,6 +17,7 @@ pub(crate) mod receipt;
 pub use batch::{Batch, BatchView, DecodedBatch};
 use decode::Reader as _;
 pub use error::{CodecError, CodecFault, Format};
+pub use joined::JoinedBatch;
 pub use json::json_string;
 
 use crate::event::limits::EVENT_BYTES_MAX;
@@ -32,6 +34,11 @@ const EVENT_JSON_BYTES_MAX: usize = 8 * EVENT_BYTES_MAX;
 /// Appends the event as one line of JSON without a newline: `{"id":"…","time":"…",…}`, safe to print.
 pub fn event_to_json(event: &VerificationEvent, out: &mut Vec<u8>) {
     encode::event(&mut json::JsonWriter::new(out), event, Some(event.id));
+}
+
+/// Appends the event as MessagePack without its id: what [`JoinedBatch`] joins.
+pub fn event_to_msgpack(event: &VerificationEvent, out: &mut Vec<u8>) {
+    encode::event(&mut msgpack::MsgpackWriter::new(out), event, None);
 }
 
 /// Reads one event from JSON, for example a line of [`event_to_json`]. Without `id`, its id is 0.

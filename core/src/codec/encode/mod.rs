@@ -9,6 +9,8 @@ pub(super) use sink::{Mark, Sink};
 
 use super::batch::BatchView;
 use super::fields::{ActorField, BatchField, EventField, SourceField, Spelled, TargetField};
+use super::joined::JoinedBatch;
+use super::msgpack::MsgpackWriter;
 use crate::event::{
     Actor, Attributes, EventId, EventKind, InstanceId, Source, Target, Text, Value, VerificationEvent,
 };
@@ -20,28 +22,7 @@ const USUAL_FIELDS: usize = 8;
 pub(super) fn batch<S: Sink, E: Borrow<VerificationEvent>>(sink: &mut S, batch: &BatchView<'_, E>) {
     let runs = Runs::of(batch.instance, batch.events.iter().map(|e| e.borrow().id));
     let map = sink.open_map(USUAL_FIELDS);
-    sink.field(BatchField::Version);
-    sink.unsigned(super::batch::VERSION);
-    sink.field(BatchField::Source);
-    source(sink, batch.source, batch.extra.get(BatchField::Source.word()));
-    if let Some(instance) = batch.instance {
-        sink.field(BatchField::Instance);
-        sink.instance(instance);
-    }
-    if runs.any {
-        sink.field(BatchField::Runs);
-        let list = sink.open_list(runs.list.len());
-        for run in &runs.list {
-            sink.item();
-            let triple = sink.open_list(3);
-            for number in [u64::from(run.lane), run.first_seq, run.count] {
-                sink.item();
-                sink.unsigned(number);
-            }
-            sink.close_list(triple);
-        }
-        sink.close_list(list);
-    }
+    head(sink, batch.source, batch.extra.get(BatchField::Source.word()), batch.instance, &runs);
     sink.field(BatchField::Events);
     let list = sink.open_list(batch.events.len());
     for one in batch.events {
@@ -55,6 +36,52 @@ pub(super) fn batch<S: Sink, E: Borrow<VerificationEvent>>(sink: &mut S, batch: 
     account::lanes(sink, batch.lanes);
     rest::<S, BatchField>(sink, batch.extra, |_| false);
     sink.close_map(map);
+}
+
+/// Writes a batch of events that are encoded already, each without its id; the bytes are the same as [`batch`]'s.
+pub(super) fn joined(sink: &mut MsgpackWriter<'_>, batch: &JoinedBatch<'_>) {
+    let runs = Runs::of(Some(batch.instance), batch.ids.iter().copied());
+    let map = sink.open_map(USUAL_FIELDS);
+    head(sink, batch.source, None, Some(batch.instance), &runs);
+    sink.field(BatchField::Events);
+    let list = sink.open_list(batch.ids.len());
+    sink.items(batch.ids.len(), batch.events);
+    sink.close_list(list);
+    account::losses(sink, batch.losses);
+    account::lanes(sink, batch.lanes);
+    sink.close_map(map);
+}
+
+fn head<S: Sink>(
+    sink: &mut S,
+    of: &Source,
+    unknown: Option<&Value>,
+    instance: Option<InstanceId>,
+    runs: &Runs,
+) {
+    sink.field(BatchField::Version);
+    sink.unsigned(super::batch::VERSION);
+    sink.field(BatchField::Source);
+    source(sink, of, unknown);
+    if let Some(instance) = instance {
+        sink.field(BatchField::Instance);
+        sink.instance(instance);
+    }
+    if !runs.any {
+        return;
+    }
+    sink.field(BatchField::Runs);
+    let list = sink.open_list(runs.list.len());
+    for run in &runs.list {
+        sink.item();
+        let triple = sink.open_list(3);
+        for number in [u64::from(run.lane), run.first_seq, run.count] {
+            sink.item();
+            sink.unsigned(number);
+        }
+        sink.close_list(triple);
+    }
+    sink.close_list(list);
 }
 
 /// Consecutive events of one lane, or (`first_seq` 0) events outside any lane of the batch's instance.

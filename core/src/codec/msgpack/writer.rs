@@ -20,6 +20,12 @@ impl<'o> MsgpackWriter<'o> {
         MsgpackWriter { out, entries: 0 }
     }
 
+    /// Adds items of the open list that are encoded already.
+    pub(in crate::codec) fn items(&mut self, items: usize, encoded: &[u8]) {
+        self.entries += items;
+        self.out.extend_from_slice(encoded);
+    }
+
     fn marker(&mut self, marker: Marker) {
         self.out.push(marker.to_u8());
     }
