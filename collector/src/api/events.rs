@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::{Query, Request, State as Shared};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use veribus_core::Timestamp;
 use veribus_core::event::limits::NAME_BYTES_MAX;
+use veribus_core::transport::ParcelId;
+use veribus_core::{Account, Timestamp};
 
 use crate::ingest::{self, Decoded, Encoding, Job, Refused, Rejected, Rejection};
 use crate::server::{ApiError, State};
@@ -32,6 +33,9 @@ pub struct Receipt {
     pub duplicates: usize,
     /// Not stored; to send them again will not help.
     pub rejected: Vec<Rejection>,
+    /// The sender's id of the batch, if it named one in the header `Veribus-Parcel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parcel: Option<String>,
 }
 
 pub(super) async fn post(
@@ -44,21 +48,25 @@ pub(super) async fn post(
         return Err(bad_params());
     }
     let (parts, body) = request.into_parts();
-    let encoding = Encoding::of(&parts.headers)?;
+    let (encoding, compression) = Encoding::of(&parts.headers)?;
+    let parcel = parcel(&parts.headers)?;
     let body = ingest::read(&parts.headers, body, state.queue.budget())
         .await
         .inspect_err(|_| count_refusal(&state))?;
     let received = Timestamp::now();
+    let body = body.expand(compression, state.queue.budget())?;
     let decoded = ingest::decode(encoding, &body.bytes, params.service.as_deref())?;
     drop(body.bytes);
-    let Decoded { source, events, places, mut rejected, redacted } = decoded;
+    let Decoded { source, instance, losses, lanes, extra, events, places, mut rejected, redacted } = decoded;
     state.counters.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
     state.counters.redacted.fetch_add(redacted, Ordering::Relaxed);
-    if events.is_empty() {
-        return Ok(Json(Receipt { rejected, ..Receipt::default() }));
+    let account = instance.map(|instance| Account { instance, losses, lanes });
+    if events.is_empty() && account.as_ref().is_none_or(Account::is_empty) {
+        return Ok(Json(Receipt { rejected, parcel, ..Receipt::default() }));
     }
-    let inserted = commit(&state, IncomingBatch { source, received, events }, body.permit).await?;
-    let mut receipt = Receipt::default();
+    let batch = IncomingBatch { source, extra, received, events, account };
+    let inserted = commit(&state, batch, body.permit).await?;
+    let mut receipt = Receipt { parcel, ..Receipt::default() };
     for (index, inserted) in places.into_iter().zip(inserted) {
         match inserted {
             Inserted::Stored(_) => receipt.accepted += 1,
@@ -68,6 +76,17 @@ pub(super) async fn post(
     }
     rejected.sort_by_key(|rejection| rejection.index);
     Ok(Json(Receipt { rejected, ..receipt }))
+}
+
+/// The header `Veribus-Parcel`: the sender's id of this batch, given back with the answer.
+fn parcel(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(given) = headers.get("veribus-parcel") else { return Ok(None) };
+    let id = given.to_str().ok().and_then(|text| text.parse::<ParcelId>().ok());
+    let invalid = || {
+        let message = "`Veribus-Parcel` is not 32 hexadecimal digits";
+        ApiError::new(StatusCode::BAD_REQUEST, "PARCEL_INVALID", message)
+    };
+    id.map(|id| Some(id.to_string())).ok_or_else(invalid)
 }
 
 /// Waits until the batch is committed.

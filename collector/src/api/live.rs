@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, watch};
 
 use crate::pipeline::Commit;
 use crate::server::{ApiError, State};
-use crate::store::{json_line, record_of};
+use crate::store::{json_line, record_of, source_to_json};
 
 /// How often a quiet stream shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -65,8 +65,9 @@ async fn follow(
 fn shown(commit: &Commit) -> Bytes {
     let mut text = String::new();
     for batch in &commit.batches {
+        let sender = source_to_json(&batch.source, &batch.extra);
         for stored in &batch.events {
-            let line = json_line(stored.ingest, batch.received, &batch.source, &record_of(&stored.event));
+            let line = json_line(stored.ingest, batch.received, &sender, &record_of(&stored.event));
             text.push_str(&format!("event: stored\nid: {}\ndata: {line}\n\n", stored.ingest));
         }
     }

@@ -1,7 +1,6 @@
 //! `veribus prune`: retention. Through the running collector, which is the one writer; where none runs, by itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use veribus_core::{Source, Timestamp};
@@ -104,7 +103,7 @@ fn work(store: &mut dyn Store, limit: &PruneLimit) -> Result<PruneReport, StoreE
     let report = ingest::prune(store, limit)?;
     let received = Timestamp::now();
     let events = vec![IncomingEvent::new(ingest::pruned_event(&report, received))];
-    let mut said = IncomingBatch { source: Arc::new(Source::new("veribus-cli")), received, events };
+    let mut said = IncomingBatch::new(Source::new("veribus-cli"), received, events);
     Identity::new().assign(std::slice::from_mut(&mut said));
     let mut transaction = store.begin()?;
     transaction.insert(&said)?;

@@ -8,7 +8,9 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, StatusCode, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use veribus_core::event::limits::BATCH_BYTES_MAX;
+use veribus_core::transport::Compression;
 
+use super::expand::expand;
 use crate::server::ApiError;
 
 /// How long a body may take from its first to its last byte.
@@ -23,6 +25,32 @@ pub struct PaidBody {
     pub bytes: Vec<u8>,
     /// Gives the bytes back to the budget when dropped; `None` for an empty body.
     pub permit: Option<OwnedSemaphorePermit>,
+}
+
+impl PaidBody {
+    /// The body as it was before it was packed, paid from the same budget.
+    ///
+    /// # Errors
+    /// As [`expand`], and 503 `INGEST_FULL`.
+    pub fn expand(self, compression: Compression, budget: &Arc<Semaphore>) -> Result<Self, ApiError> {
+        let PaidBody { bytes, mut permit } = self;
+        let bytes = expand(compression, bytes, |more| pay(&mut permit, more, budget))?;
+        Ok(PaidBody { bytes, permit })
+    }
+}
+
+fn pay(
+    paid: &mut Option<OwnedSemaphorePermit>,
+    bytes: usize,
+    budget: &Arc<Semaphore>,
+) -> Result<(), ApiError> {
+    let bytes = u32::try_from(bytes).expect("a chunk is smaller than a batch");
+    let permit = Arc::clone(budget).try_acquire_many_owned(bytes).map_err(|_| queue_full())?;
+    match paid {
+        Some(held) => held.merge(permit),
+        none => *none = Some(permit),
+    }
+    Ok(())
 }
 
 /// Reads `body`, taking each byte from `budget` before keeping it.
@@ -55,12 +83,7 @@ async fn collect(mut body: Body, budget: &Arc<Semaphore>) -> Result<PaidBody, Ap
         if paid.bytes.len() + chunk.len() > BATCH_BYTES_MAX {
             return Err(too_large(None));
         }
-        let bytes = u32::try_from(chunk.len()).expect("a chunk is smaller than a batch");
-        let permit = Arc::clone(budget).try_acquire_many_owned(bytes).map_err(|_| queue_full())?;
-        match &mut paid.permit {
-            Some(held) => held.merge(permit),
-            none => *none = Some(permit),
-        }
+        pay(&mut paid.permit, chunk.len(), budget)?;
         paid.bytes.extend_from_slice(&chunk);
     }
     Ok(paid)

@@ -4,9 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
-use veribus_core::codec::{Batch, CodecError, DecodedBatch, event_from_json};
+use veribus_core::codec::{
+    Batch, CodecError, DecodedBatch, MEDIA_TYPE_JSON, MEDIA_TYPE_MSGPACK, event_from_json,
+};
 use veribus_core::event::limits::BATCH_EVENTS_MAX;
-use veribus_core::{Redactor, Source, VerificationEvent};
+use veribus_core::transport::Compression;
+use veribus_core::{Attributes, InstanceId, LaneMark, LossRecord, Redactor, Source, VerificationEvent};
 
 use crate::server::ApiError;
 use crate::store::IncomingEvent;
@@ -26,7 +29,9 @@ pub enum Encoding {
 }
 
 /// The media types of a body, and what they say.
-const MEDIA_TYPES: [(&str, Encoding); 7] = [
+const MEDIA_TYPES: [(&str, Encoding); 9] = [
+    (MEDIA_TYPE_MSGPACK, Encoding::Msgpack),
+    (MEDIA_TYPE_JSON, Encoding::Json),
     ("application/msgpack", Encoding::Msgpack),
     ("application/vnd.msgpack", Encoding::Msgpack),
     ("application/x-msgpack", Encoding::Msgpack),
@@ -40,24 +45,32 @@ impl Encoding {
     /// What the headers say about a body.
     ///
     /// # Errors
-    /// 415 `HTTP_CONTENT_TYPE` with the list of media types; 415 `HTTP_CONTENT_ENCODING` for a compressed body.
-    pub fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+    /// 415 `HTTP_CONTENT_TYPE` with the list of media types; 415 `HTTP_CONTENT_ENCODING` for any compression but one
+    /// `zstd`.
+    pub fn of(headers: &HeaderMap) -> Result<(Self, Compression), ApiError> {
         let unsupported = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let plain = |value: &[u8]| value.is_empty() || value.eq_ignore_ascii_case(b"identity");
-        if !headers.get_all(header::CONTENT_ENCODING).iter().all(|value| plain(value.as_bytes())) {
-            let message = "compressed bodies are not accepted; send `identity`";
-            return Err(ApiError::new(unsupported, "HTTP_CONTENT_ENCODING", message).close());
-        }
+        let compression = compression(headers).ok_or_else(|| {
+            let message = "the body's Content-Encoding is neither `identity` nor one `zstd`";
+            ApiError::new(unsupported, "HTTP_CONTENT_ENCODING", message).close()
+        })?;
         let given =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = given.split(';').next().unwrap_or_default().trim();
         let found = MEDIA_TYPES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
-        found.map(|(_, encoding)| encoding).ok_or_else(|| {
+        found.map(|(_, encoding)| (encoding, compression)).ok_or_else(|| {
             let names = MEDIA_TYPES.map(|(name, _)| name).join(", ");
             let message = format!("the body's Content-Type is none of {names}");
             ApiError::new(unsupported, "HTTP_CONTENT_TYPE", message).close()
         })
     }
+}
+
+/// How the body is compressed; `None` if nobody knows here, or more than once.
+fn compression(headers: &HeaderMap) -> Option<Compression> {
+    let mut given = headers.get_all(header::CONTENT_ENCODING).iter();
+    let (first, None) = (given.next(), given.next()) else { return None };
+    let Some(first) = first else { return Some(Compression::None) };
+    Compression::from_name(&first.to_str().ok()?.trim().to_ascii_lowercase())
 }
 
 /// An event that is not stored, and why.
@@ -76,6 +89,14 @@ pub struct Rejection {
 pub struct Decoded {
     /// Who sent them.
     pub source: Arc<Source>,
+    /// The bus start that sent them.
+    pub instance: Option<InstanceId>,
+    /// What it lost.
+    pub losses: Vec<LossRecord>,
+    /// How far it has come.
+    pub lanes: Vec<LaneMark>,
+    /// Fields of a newer sender.
+    pub extra: Attributes,
     /// Those that are good, with their places in the body.
     pub events: Vec<IncomingEvent>,
     /// Place of each of [`Decoded::events`] in the body.
@@ -101,6 +122,10 @@ pub fn decode(encoding: Encoding, body: &[u8], service: Option<&str>) -> Result<
 
 fn of_batch(batch: DecodedBatch) -> Decoded {
     let mut decoded = Decoded::of(batch.source, batch.events.len());
+    decoded.instance = batch.instance;
+    decoded.losses = batch.losses;
+    decoded.lanes = batch.lanes;
+    decoded.extra = batch.extra;
     batch.events.into_iter().enumerate().for_each(|(index, event)| decoded.add(index, event));
     decoded
 }
@@ -128,6 +153,10 @@ impl Decoded {
     fn of(source: Source, events: usize) -> Self {
         Decoded {
             source: Arc::new(source),
+            instance: None,
+            losses: Vec::new(),
+            lanes: Vec::new(),
+            extra: Attributes::new(),
             events: Vec::with_capacity(events),
             places: Vec::with_capacity(events),
             rejected: Vec::new(),

@@ -84,11 +84,8 @@ impl Writer {
     }
 
     fn own_batch(&self, event: VerificationEvent) -> IncomingBatch {
-        IncomingBatch {
-            source: Arc::new(Source::new("veribus-collector")),
-            received: self.clock.now(),
-            events: vec![IncomingEvent::new(event)],
-        }
+        let source = Source::new("veribus-collector");
+        IncomingBatch::new(source, self.clock.now(), vec![IncomingEvent::new(event)])
     }
 
     fn work(&mut self, group: Group) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use veribus_core::{Source, Timestamp, VerificationEvent};
+use veribus_core::{Attributes, Source, Timestamp, VerificationEvent};
 
 use crate::store::{IncomingBatch, Ingest, Inserted};
 
@@ -18,6 +18,8 @@ pub struct Commit {
 pub struct CommittedBatch {
     /// Who sent them.
     pub source: Arc<Source>,
+    /// What a newer sender says of itself.
+    pub extra: Attributes,
     /// When they came.
     pub received: Timestamp,
     /// The events that are new.
@@ -49,7 +51,12 @@ impl Commit {
                 })
                 .collect();
             let (source, received) = (Arc::clone(&batch.source), batch.received);
-            (!events.is_empty()).then_some(CommittedBatch { source, received, events })
+            (!events.is_empty()).then(|| CommittedBatch {
+                source,
+                extra: batch.extra.clone(),
+                received,
+                events,
+            })
         };
         Commit { batches: batches.iter().zip(answers).filter_map(new).collect() }
     }

@@ -1,7 +1,5 @@
 //! The same identity with another content is an attack or a fault: the first is kept, and it is said aloud.
 
-use std::sync::Arc;
-
 use veribus_core::{Severity, Source, Timestamp, event};
 
 use super::NO_IDENTITY;
@@ -18,8 +16,7 @@ pub(super) fn noticed(
 ) -> Option<IncomingBatch> {
     let events: Vec<IncomingEvent> =
         batches.iter().zip(answers).filter_map(|(batch, answers)| of_batch(batch, answers, now)).collect();
-    let source = Arc::new(Source::new("veribus-collector"));
-    (!events.is_empty()).then_some(IncomingBatch { source, received: now, events })
+    (!events.is_empty()).then(|| IncomingBatch::new(Source::new("veribus-collector"), now, events))
 }
 
 /// How many events conflict.

@@ -15,13 +15,13 @@ mod when;
 
 use std::sync::Arc;
 
-use veribus_core::{EventId, Source, Timestamp, VerificationEvent};
+use veribus_core::{Account, Attributes, EventId, Source, Timestamp, VerificationEvent};
 
 pub use alert::{QUIET, StoredAlert};
 pub use query::{Query, QueryError};
 pub use reader::{Reader, StoredEvent, json_line};
 pub use record::RecordError;
-pub use record::encode as record_of;
+pub use record::{encode as record_of, source_to_json};
 pub use retention::{PruneLimit, PruneReport, PruneWhat};
 pub use sqlite::SqliteStore;
 pub use when::{When, WhenError};
@@ -37,10 +37,21 @@ pub const AUDIT_CURSOR: &str = "audit";
 pub struct IncomingBatch {
     /// Who sent them.
     pub source: Arc<Source>,
+    /// Fields of a newer sender: stored and shown with the source.
+    pub extra: Attributes,
     /// When they came.
     pub received: Timestamp,
     /// In the sender's order.
     pub events: Vec<IncomingEvent>,
+    /// The bus start that sends, and what it says about its numbers.
+    pub account: Option<Account>,
+}
+
+impl IncomingBatch {
+    /// Events of a sender that says nothing more.
+    pub fn new(source: Source, received: Timestamp, events: Vec<IncomingEvent>) -> Self {
+        IncomingBatch { source: Arc::new(source), extra: Attributes::new(), received, events, account: None }
+    }
 }
 
 /// One event and its stored form.

@@ -18,6 +18,8 @@ pub struct StoredEvent {
     pub received: Timestamp,
     /// Who sent it.
     pub source: Source,
+    /// The same as JSON, with what is unknown here.
+    pub sender: String,
     /// The event.
     pub event: VerificationEvent,
     /// The event as one JSON line.
@@ -188,7 +190,7 @@ impl Reader {
 impl StoredEvent {
     /// The stored event as one line of JSON: `{"ingest":…,"received":"…","source":{…},"event":{…}}`.
     pub fn to_json(&self) -> String {
-        json_line(self.ingest, self.received, &self.source, &self.record)
+        json_line(self.ingest, self.received, &self.sender, &self.record)
     }
 
     /// The event and its sender's service as one line of text, as words are looked for in it.
@@ -198,9 +200,8 @@ impl StoredEvent {
 }
 
 /// One line of JSON for a stored event, as every command and stream shows it.
-pub fn json_line(ingest: Ingest, received: Timestamp, source: &Source, record: &str) -> String {
-    let source = record::source_to_json(source);
-    format!(r#"{{"ingest":{ingest},"received":"{received}","source":{source},"event":{record}}}"#)
+pub fn json_line(ingest: Ingest, received: Timestamp, sender: &str, record: &str) -> String {
+    format!(r#"{{"ingest":{ingest},"received":"{received}","source":{sender},"event":{record}}}"#)
 }
 
 fn read(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
@@ -212,6 +213,7 @@ fn read(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
         ingest,
         received: Timestamp::from_nanos(row.get(1)?),
         source: record::source_from_json(&fields).map_err(unreadable)?,
+        sender: fields,
         event: record::decode(&record).map_err(unreadable)?,
         record,
     })

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
-use veribus_core::{EventId, Source};
+use veribus_core::{Attributes, EventId, Source};
 
 use super::lanes::{LaneCache, Lanes};
 use super::{
@@ -166,8 +166,8 @@ impl SqliteTransaction<'_> {
         Ok(if same { Inserted::Duplicate } else { Inserted::Conflict })
     }
 
-    fn source(&mut self, source: &Source) -> Result<i64, StoreError> {
-        let fields = record::source_to_json(source);
+    fn source(&mut self, source: &Source, extra: &Attributes) -> Result<i64, StoreError> {
+        let fields = record::source_to_json(source, extra);
         if let Some(id) = self.sources.get(&fields) {
             return Ok(*id);
         }
@@ -188,7 +188,7 @@ impl SqliteTransaction<'_> {
 
 impl Transaction for SqliteTransaction<'_> {
     fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
-        let source = self.source(&batch.source)?;
+        let source = self.source(&batch.source, &batch.extra)?;
         batch.events.iter().map(|incoming| self.insert_one(batch, source, incoming)).collect()
     }
 
@@ -231,15 +231,11 @@ impl Drop for SqliteTransaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use veribus_core::{InstanceId, Timestamp, VerificationEvent, event};
 
     fn batch(events: Vec<VerificationEvent>) -> IncomingBatch {
-        IncomingBatch {
-            source: Arc::new(Source::new("tests")),
-            received: Timestamp::from_seconds(1),
-            events: events.into_iter().map(IncomingEvent::new).collect(),
-        }
+        let events = events.into_iter().map(IncomingEvent::new).collect();
+        IncomingBatch::new(Source::new("tests"), Timestamp::from_seconds(1), events)
     }
 
     fn login(seq: u64, actor: &str) -> VerificationEvent {
