@@ -323,7 +323,6 @@ impl Engine {
     }
 
     /// Offers an event through the calling thread's lane; waits for room where the settings say so.
-    #[inline]
     pub(crate) fn publish(&self, draft: &Draft<'_>, ask: &Ask) -> Verdict {
         let patience = match self.settings.when_full {
             WhenFull::Block { timeout } if ask.depth == 0 && !ask.give_back => Some(timeout),
@@ -352,7 +351,6 @@ impl Engine {
         }
     }
 
-    #[inline]
     fn offer(&self, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         let own = LANES.try_with(|cell| {
             let mut lanes = cell.try_borrow_mut().ok()?;
@@ -365,7 +363,6 @@ impl Engine {
         }
     }
 
-    #[inline]
     fn offer_through(&self, writer: &mut LaneWriter, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         let verdict = writer.publish(self, draft, ask, last);
         if draft.severity() >= Severity::Critical || ask.confirm.is_some() {

@@ -91,11 +91,15 @@ pub(crate) struct LaneWriter {
     limits: Limits,
 }
 
-/// Bytes of a ring that events of a family may fill.
-struct Limits {
-    all: u64,
-    most: u64,
-    performance: u64,
+/// Bytes of a ring that events of each family may fill, by the family's number modulo 8.
+type Limits = [u64; 8];
+
+/// Performance leaves a quarter of the ring to the others, and only security events get the last twentieth.
+fn limits(ring_bytes: u64) -> Limits {
+    let mut limits = [ring_bytes / 20 * 19; 8];
+    limits[Family::Security as usize % 8] = ring_bytes;
+    limits[Family::Performance as usize % 8] = ring_bytes / 4 * 3;
+    limits
 }
 
 /// One counter with one writer: a plain load and store.
@@ -109,8 +113,7 @@ pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
     let (writer, reader) = ring(ring_bytes);
     let lane = Arc::new(Lane { number, ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
-    let all = writer.capacity();
-    let limits = Limits { all, most: all / 20 * 19, performance: all / 4 * 3 };
+    let limits = limits(writer.capacity());
     let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max, limits };
     (writer, LaneReader { lane, ring: reader })
 }
@@ -144,39 +147,24 @@ impl LaneWriter {
     /// is out of the ordinary; then nothing was done or counted, and [`LaneWriter::publish`] decides.
     #[inline]
     pub(crate) fn publish_plain(&mut self, engine: &Engine, draft: &Draft<'_>) -> Option<EventId> {
-        let measured = Measured::plain(draft).filter(|measured| measured.len() <= self.inline_max)?;
-        let trace = if draft.trace.is_some() { None } else { crate::trace::current() };
+        let len = record::plain_room(draft).filter(|len| *len <= self.inline_max)?;
+        let ambient = if draft.trace.is_some() { None } else { crate::trace::current() };
         let limit = self.limit(draft.family());
         self.lane.inside.store(true, Ordering::Relaxed);
         barrier::light();
-        let id = match engine.plain_ticks() {
-            Some(ticks) => {
-                self.write_plain(engine, &measured, Stamp::plain(ticks, self.next_seq, trace), limit)
-            }
-            None => None,
-        };
+        let id = engine.plain_ticks().and_then(|ticks| {
+            let (seq, room) = (self.next_seq, self.ring.reserve(len, limit)?);
+            let used = record::encode_plain(draft, ticks, seq, ambient.as_ref(), room)?;
+            self.commit(used);
+            self.next_seq += 1;
+            Some(EventId::new(engine.instance(), self.lane.number, seq))
+        });
         self.lane.inside.store(false, Ordering::Release);
         id
     }
 
-    #[inline]
-    fn write_plain(
-        &mut self,
-        engine: &Engine,
-        measured: &Measured<'_, '_>,
-        stamp: Stamp,
-        limit: u64,
-    ) -> Option<EventId> {
-        let room = self.ring.reserve(measured.len(), limit)?;
-        let used = record::encode(measured, &stamp, room);
-        self.commit(used);
-        self.next_seq += 1;
-        Some(EventId::new(engine.instance(), self.lane.number, stamp.seq))
-    }
-
     /// Offers an event once. With `last`, no room is answered with a drop (or the event back), else with
     /// [`Verdict::Full`].
-    #[inline]
     pub(crate) fn publish(&mut self, engine: &Engine, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         // `close` waits until nobody is inside; see `ring::barrier`.
         self.lane.inside.store(true, Ordering::Relaxed);
@@ -186,7 +174,6 @@ impl LaneWriter {
         verdict
     }
 
-    #[inline]
     fn publish_inside(&mut self, engine: &Engine, draft: &Draft<'_>, ask: &Ask, last: bool) -> Verdict {
         if engine.is_closed() {
             return self.refuse(engine, ask, LossReason::Closed);
@@ -228,18 +215,12 @@ impl LaneWriter {
         Verdict::Accepted(id)
     }
 
-    /// Bytes of the ring that events of a family may fill: performance leaves a quarter to the others, and only
-    /// security events get the last twentieth.
+    /// Bytes of the ring that events of a family may fill.
     #[inline]
     fn limit(&self, family: Family) -> u64 {
-        match family {
-            Family::Security => self.limits.all,
-            Family::Performance => self.limits.performance,
-            _ => self.limits.most,
-        }
+        self.limits[family as usize % 8]
     }
 
-    #[inline]
     fn write_inline(&mut self, measured: &Measured<'_, '_>, stamp: &Stamp, ask: &Ask, limit: u64) -> bool {
         let Some(room) = self.ring.reserve(measured.len(), limit) else { return false };
         let used = record::encode(measured, stamp, room);

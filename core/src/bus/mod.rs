@@ -156,7 +156,7 @@ impl VerificationEventBus {
         let draft = event.as_ref();
         match self.0.engine().publish_plain(draft) {
             Some(id) => Receipt::Accepted(id),
-            None => self.0.publish(draft, &Ask { depth: depth_here(), ..Ask::default() }),
+            None => self.0.publish_rare(draft),
         }
     }
 
@@ -259,7 +259,13 @@ impl fmt::Debug for VerificationEventBus {
 }
 
 impl Shared {
-    #[inline]
+    /// The long way of [`VerificationEventBus::publish`].
+    #[cold]
+    #[inline(never)]
+    fn publish_rare(&self, draft: &Draft<'_>) -> Receipt {
+        self.publish(draft, &Ask { depth: depth_here(), ..Ask::default() })
+    }
+
     fn publish(&self, draft: &Draft<'_>, ask: &Ask) -> Receipt {
         match self.engine().publish(draft, ask) {
             Verdict::Accepted(id) => Receipt::Accepted(id),

@@ -8,7 +8,6 @@ use super::limits::{
     ATTRIBUTES_MAX, DEPTH_MAX, EVENT_BYTES_MAX, NAME_BYTES_MAX, RESERVED_NAMES, RESERVED_PREFIX,
     TEXT_BYTES_MAX, VALUES_MAX,
 };
-use super::name::Name;
 use super::value::{Value, ValueRef};
 
 /// Everything that [`Draft::check`] promises; answers how many bytes of text and values the event has.
@@ -45,30 +44,12 @@ pub(crate) fn is_plainly_valid(draft: &Draft<'_>) -> bool {
     draft.measured.is_none_or(f64::is_finite)
         && (draft.numbers[0].is_none_or(|score| score <= 100) || draft.family != Family::Security)
         && (draft.has_constant_action() || is_event_name(draft.action().as_bytes()))
-        && (draft.more.is_empty() || draft.attributes.is_empty())
-        && draft.attributes.len() + draft.more.len() <= ATTRIBUTES_MAX
 }
 
-/// Whether the attribute at `index` obviously passes [`check`], given that those before it do.
-#[inline(always)]
-pub(crate) fn is_plain_attribute(attributes: &[(Name<'_>, ValueRef<'_>)], index: usize) -> bool {
-    let (name, value) = &attributes[index];
-    let plain_value = match value {
-        ValueRef::Str(_) => true,
-        ValueRef::F64(n) | ValueRef::Value(Value::F64(n)) => n.is_finite(),
-        _ => true,
-    };
-    let text = name.as_str();
-    plain_value
-        && (name.is_constant() || is_plain_name(text.as_bytes()))
-        && attributes[..index]
-            .iter()
-            .all(|(earlier, _)| earlier.as_str().len() != text.len() || earlier.as_str() != text)
-}
-
-/// 1 to 64 of printable ASCII, and not beginning like a reserved name.
+/// Whether an attribute's name obviously passes [`check`]: 1 to 64 of printable ASCII, and not beginning like a
+/// reserved name.
 #[inline]
-fn is_plain_name(name: &[u8]) -> bool {
+pub(crate) fn is_plain_name(name: &[u8]) -> bool {
     matches!(name, [first, ..] if !matches!(first, b's' | b't' | b'p' | b'_') || !is_reserved_at_last(name))
         && name.len() <= 64
         && is_printable_ascii(name)
@@ -84,12 +65,14 @@ fn is_reserved_at_last(name: &[u8]) -> bool {
 /// Whether every byte is 0x20 to 0x7e. Eight at a time, the last eight overlapping those before.
 #[inline]
 fn is_printable_ascii(text: &[u8]) -> bool {
-    let Some(last) = text.last_chunk::<8>().copied() else {
-        return text.iter().all(|b| (0x20..0x7f).contains(b));
-    };
-    let bad =
-        text.as_chunks::<8>().0.iter().fold(not_printable(last), |bad, chunk| bad | not_printable(*chunk));
-    bad == 0
+    if let Some(last) = text.last_chunk::<8>().copied() {
+        let chunks = text.as_chunks::<8>().0;
+        return chunks.iter().fold(not_printable(last), |bad, chunk| bad | not_printable(*chunk)) == 0;
+    }
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some([a, b, c, d]), Some([e, f, g, h])) => not_printable([*a, *b, *c, *d, *e, *f, *g, *h]) == 0,
+        _ => text.iter().all(|b| (0x20..0x7f).contains(b)),
+    }
 }
 
 /// Not zero if one of eight bytes is below 0x20 or above 0x7e.
@@ -345,8 +328,7 @@ mod tests {
         ) {
             let pairs: Vec<_> = names.iter().map(|name| (name.into(), ValueRef::F64(number))).collect();
             let draft = crate::event::performance(&action).attributes(&pairs);
-            let plain = (0..pairs.len()).all(|index| is_plain_attribute(&pairs, index));
-            if plain && is_plainly_valid(draft.as_ref()) {
+            if crate::ring::record::Measured::plain(draft.as_ref()).is_some() {
                 prop_assert_eq!(check(draft.as_ref()).map(drop), Ok(()));
             }
         }

@@ -13,7 +13,7 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
     // other cover any length between one and two of them.
     unsafe {
         if len > 32 {
-            if len <= 64 { two::<[u8; 32]>(to, from, len - 32) } else { copy_nonoverlapping(from, to, len) }
+            long(to, from, len);
         } else if len > 16 {
             two::<[u8; 16]>(to, from, len - 16);
         } else if len >= 8 {
@@ -27,6 +27,16 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
         }
         to.add(len)
     }
+}
+
+/// Copies more than 32 bytes, out of the way of the registers of the others.
+///
+/// # Safety
+/// As [`put`].
+#[inline(never)]
+unsafe fn long(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: by the caller.
+    unsafe { copy_nonoverlapping(from, to, len) }
 }
 
 /// Copies one `T` at the front and one at `last`.

@@ -12,7 +12,7 @@ mod decode;
 mod encode;
 
 pub(crate) use decode::{decode, head};
-pub(crate) use encode::{Measured, encode, encode_side};
+pub(crate) use encode::{Measured, encode, encode_plain, encode_side, plain_room};
 
 use crate::event::Timestamp;
 use crate::trace::TraceContext;
@@ -80,12 +80,6 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of an ordinary publish: counter, sequence, and the ambient trace.
-    #[inline]
-    pub(crate) fn plain(ticks: u64, seq: u64, trace: Option<TraceContext>) -> Self {
-        Stamp { ticks, seq, depth: 0, confirm: false, tsc: true, trace, time: None }
-    }
-
     #[inline]
     fn bits(&self) -> u32 {
         (if self.confirm { has::CONFIRM } else { 0 }) | (if self.tsc { has::TSC } else { 0 })
