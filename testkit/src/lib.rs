@@ -1,9 +1,12 @@
-//! Test doubles and judges of veribus: handlers that misbehave, an oracle, a fault proxy. A dev-dependency only.
+//! Test doubles and judges of veribus: handlers that misbehave, an oracle, a proxy and a disk that fail. A dev-dependency only.
 
 mod capture;
 pub mod oracle;
 pub mod proxy;
 mod seed;
+pub mod server;
+pub mod sim_fs;
+pub mod transport_suite;
 mod unruly;
 
 pub use capture::{CaptureHandler, Captured};

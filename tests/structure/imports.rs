@@ -6,11 +6,12 @@ use crate::metadata::{closure, declared, ours, text};
 use crate::tree::none;
 
 /// For each crate of ours, the crates of ours that it may depend on. Dev-dependencies may add the testkit.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("veribus-core", &[]),
     ("veribus-sources", &["veribus-core"]),
     ("veribus-detection", &["veribus-core"]),
     ("veribus-handlers", &["veribus-core"]),
+    ("veribus-transports", &["veribus-core"]),
     ("veribus-testkit", &["veribus-core"]),
     ("veribus", &["veribus-core", "veribus-handlers"]),
     ("veribus-collector", &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources"]),
