@@ -58,7 +58,6 @@ struct Lanes {
     free: Vec<LaneWriter>,
     /// New rings that the dispatcher has not seen yet.
     incoming: Vec<LaneReader>,
-    ring_bytes: usize,
 }
 
 /// How far `close` has come.
@@ -287,13 +286,13 @@ impl Engine {
     fn add_lane(&self, lanes: &mut Lanes, number: u16) -> LaneWriter {
         let bytes = self.settings.capacity.saturating_mul(EVENT_BYTES_TYPICAL);
         let (writer, reader) = lane(number, bytes.clamp(*RING_BYTES.start(), *RING_BYTES.end()));
-        lanes.ring_bytes += reader.ring.memory_bytes();
         lanes.all.push(reader.lane.clone());
         lanes.incoming.push(reader);
         writer
     }
 
-    fn give_back(&self, writer: LaneWriter) {
+    fn give_back(&self, mut writer: LaneWriter) {
+        writer.rest();
         lock(&self.lanes).free.push(writer);
     }
 
@@ -403,7 +402,7 @@ impl Engine {
             handlers,
             redacted: self.redacted.load(Ordering::Relaxed),
             lanes: lanes.all.len(),
-            ring_bytes: lanes.ring_bytes,
+            ring_bytes: lanes.all.iter().map(|lane| lane.ring_bytes()).sum(),
             closed: self.is_closed(),
         }
     }

@@ -15,7 +15,7 @@ use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
 use crate::loss::{LossReason, Losses};
 use crate::ring::barrier;
-use crate::ring::byte_ring::{Reader, Writer, ring};
+use crate::ring::byte_ring::{Memory, Reader, Writer, ring};
 use crate::ring::record::{self, Measured, Stamp};
 
 /// Bytes of owned events that may wait in one lane's side queue.
@@ -40,6 +40,7 @@ pub(crate) struct Lane {
     inside: AtomicBool,
     side: Mutex<VecDeque<Side>>,
     side_bytes: AtomicUsize,
+    ring_memory: Memory,
 }
 
 /// A lane's counts.
@@ -60,6 +61,11 @@ impl Lane {
         for (reason, count) in LossReason::ALL.into_iter().zip(&self.dropped) {
             counts.dropped.add(reason, count.load(Ordering::Relaxed));
         }
+    }
+
+    /// Bytes of memory behind its ring.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.ring_memory.bytes()
     }
 
     /// Whether its owner is in the middle of a publish.
@@ -108,10 +114,10 @@ fn bump(counter: &AtomicU64, ordering: Ordering) {
     counter.store(counter.load(Ordering::Relaxed) + 1, ordering);
 }
 
-/// A lane with a ring of at least `ring_bytes`.
+/// A lane with a ring that grows up to `ring_bytes`.
 pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
     let (writer, reader) = ring(ring_bytes);
-    let lane = Arc::new(Lane { number, ..Lane::default() });
+    let lane = Arc::new(Lane { number, ring_memory: writer.memory(), ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
     let limits = limits(writer.capacity());
     let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max, limits };
@@ -161,6 +167,11 @@ impl LaneWriter {
         });
         self.lane.inside.store(false, Ordering::Release);
         id
+    }
+
+    /// For an owner that goes: gives back the memory that the ring has grown by.
+    pub(crate) fn rest(&mut self) {
+        self.ring.shrink();
     }
 
     /// Offers an event once. With `last`, no room is answered with a drop (or the event back), else with
