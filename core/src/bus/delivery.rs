@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::confirm::Confirm;
+use crate::account::LaneMark;
 use crate::event::VerificationEvent;
 
 /// One wait for room; a longer patience waits again.
@@ -18,8 +19,16 @@ pub(crate) struct Delivery {
     pub(crate) confirms: Vec<Arc<Confirm>>,
     /// Callers of `flush`, who wait until everything before is handled and flushed.
     pub(crate) flushes: Vec<Arc<Confirm>>,
+    /// How far lanes have come with these events.
+    pub(crate) marks: Vec<LaneMark>,
     /// How many handlers deep the events were published.
     pub(crate) depth: u8,
+}
+
+impl Delivery {
+    fn has_only_marks(&self) -> bool {
+        self.events.is_empty() && self.flushes.is_empty() && self.confirms.is_empty()
+    }
 }
 
 /// Events shared by all handlers that want them all.
@@ -90,7 +99,11 @@ impl Queue {
         }
         if state.closed {
             delivery.flushes.iter().for_each(|f| f.done());
-        } else if taken > 0 || !delivery.flushes.is_empty() {
+        } else if let Some(last) = state.waiting.back_mut().filter(|_| delivery.has_only_marks())
+            && last.has_only_marks()
+        {
+            last.marks.append(&mut delivery.marks); // a handler that takes nothing piles up nothing
+        } else if taken > 0 || !delivery.flushes.is_empty() || !delivery.marks.is_empty() {
             state.events += taken;
             state.waiting.push_back(delivery);
             self.filled.notify_one();

@@ -17,6 +17,7 @@ use super::delivery::Delivery;
 use super::engine::{Command, Engine};
 use super::lane::{LaneReader, Side};
 use super::slot::Slot;
+use crate::account::LaneMark;
 use crate::clock::Clock;
 use crate::event::{EventId, Timestamp, VerificationEvent};
 use crate::redact::Redactor;
@@ -29,6 +30,9 @@ const BATCH_EVENTS: usize = 512;
 const PAUSE_BUSY: Duration = Duration::from_micros(500);
 /// Longest sleep: bounds how long an event waits for its handler, and what an idle bus costs.
 const PAUSE_IDLE: Duration = Duration::from_millis(8);
+
+/// How often handlers hear how far the lanes have come, while they move.
+const MARKS_EVERY: Duration = Duration::from_secs(1);
 
 /// Longest wait for a publisher in the middle of a publish when the bus stops.
 const PUBLISHERS_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -52,6 +56,8 @@ struct Dispatcher {
     confirms: Vec<(usize, Arc<Confirm>)>,
     /// How many handlers deep the events of the batch were published.
     depth: u8,
+    /// When the handlers last heard how far the lanes have come.
+    marked_at: Instant,
 }
 
 /// The two clocks as they stood when a pass began.
@@ -80,6 +86,7 @@ impl Dispatcher {
             batch: Vec::with_capacity(BATCH_EVENTS),
             confirms: Vec::new(),
             depth: 0,
+            marked_at: Instant::now(),
             engine,
         }
     }
@@ -148,6 +155,7 @@ impl Dispatcher {
             self.engine.give_up_tsc();
             self.calibration = Calibration::new(ticks::Source::Steady, false);
         }
+        let losses = self.tell_losses();
         let start = PassStart {
             tsc: ticks::Source::Tsc.now(),
             steady: self.steady_now(),
@@ -169,8 +177,39 @@ impl Dispatcher {
             }
         }
         self.hand_out();
+        if losses || everything || self.marked_at.elapsed() >= MARKS_EVERY {
+            self.tell_marks();
+        }
         self.lanes.iter_mut().for_each(|lane| lane.ring.release());
         taken
+    }
+
+    /// Tells every handler which numbers were refused; before the records that follow them are read.
+    fn tell_losses(&mut self) -> bool {
+        let mut any = false;
+        for reader in &mut self.lanes {
+            let losses = reader.lane.take_losses();
+            let Some(last) = losses.iter().map(|loss| loss.last_seq).max() else { continue };
+            any = true;
+            reader.next_seq = reader.next_seq.max(last + 1);
+            self.slots.iter().for_each(|slot| slot.tell(&losses, &[]));
+        }
+        any
+    }
+
+    /// Tells every handler how far the lanes have come, behind the events handed out before.
+    fn tell_marks(&mut self) {
+        self.marked_at = Instant::now();
+        let mut marks = Vec::new();
+        for reader in self.lanes.iter_mut().filter(|reader| reader.next_seq > reader.next_seq_told) {
+            reader.next_seq_told = reader.next_seq;
+            marks.push(LaneMark { lane: reader.lane.number, next_seq: reader.next_seq });
+        }
+        if !marks.is_empty() {
+            for slot in &self.slots {
+                slot.push(Delivery { marks: marks.clone(), ..Delivery::default() }, Duration::ZERO);
+            }
+        }
     }
 
     fn steady_now(&self) -> u64 {
@@ -204,7 +243,8 @@ impl Dispatcher {
             self.hand_out();
             self.depth = head.depth;
         }
-        let LaneReader { lane, ring } = &mut self.lanes[at];
+        self.lanes[at].next_seq = self.lanes[at].next_seq.max(head.seq + 1);
+        let LaneReader { lane, ring, .. } = &mut self.lanes[at];
         let Some(bytes) = ring.peek() else { return };
         let side = if head.side || head.confirm { lane.take_side() } else { Side::default() };
         let mut event = match side.event {

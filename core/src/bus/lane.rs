@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::book::Book;
 use super::confirm::Confirm;
 use super::engine::Engine;
+use crate::account::LossRecord;
 use crate::event::check::check;
 use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
@@ -41,6 +43,9 @@ pub(crate) struct Lane {
     side: Mutex<VecDeque<Side>>,
     side_bytes: AtomicUsize,
     ring_memory: Memory,
+    /// Which numbers were refused, until the dispatcher passes it on.
+    book: Mutex<Book>,
+    has_losses: AtomicBool,
 }
 
 /// A lane's counts.
@@ -68,6 +73,20 @@ impl Lane {
         self.ring_memory.bytes()
     }
 
+    /// Which numbers were refused since the last call.
+    pub(crate) fn take_losses(&self) -> Vec<LossRecord> {
+        if self.has_losses.swap(false, Ordering::Acquire) {
+            self.book.lock().unwrap_or_else(PoisonError::into_inner).take_losses()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn lose(&self, seq: u64, reason: LossReason, at: Timestamp) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).lose(self.number, seq, reason, at);
+        self.has_losses.store(true, Ordering::Release);
+    }
+
     /// Whether its owner is in the middle of a publish.
     pub(crate) fn is_inside(&self) -> bool {
         self.inside.load(Ordering::Acquire)
@@ -85,6 +104,9 @@ impl Lane {
 pub(crate) struct LaneReader {
     pub(crate) lane: Arc<Lane>,
     pub(crate) ring: Reader,
+    /// All numbers below were read or are known to be lost; and what the handlers were last told of that.
+    pub(crate) next_seq: u64,
+    pub(crate) next_seq_told: u64,
 }
 
 /// The writing end, owned by one thread at a time.
@@ -121,7 +143,7 @@ pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
     let limits = limits(writer.capacity());
     let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max, limits };
-    (writer, LaneReader { lane, ring: reader })
+    (writer, LaneReader { lane, ring: reader, next_seq: 1, next_seq_told: 1 })
 }
 
 /// What a publish asks for beyond "take this".
@@ -288,6 +310,7 @@ impl LaneWriter {
         let id = EventId::new(engine.instance(), self.lane.number, self.next_seq);
         self.next_seq += 1;
         bump(&self.lane.dropped[reason as usize], Ordering::Relaxed);
+        self.lane.lose(id.seq(), reason, engine.injected_time().unwrap_or_else(Timestamp::now));
         Verdict::Dropped(id, reason)
     }
 

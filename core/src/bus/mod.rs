@@ -4,6 +4,7 @@
 //! [`delivery`] (queue of a handler) → [`worker`] (fence, retry, quarantine). [`engine`] holds what a fork makes anew,
 //! [`slot`] what is counted about a handler.
 
+mod book;
 mod builder;
 mod close;
 mod confirm;

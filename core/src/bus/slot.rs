@@ -1,13 +1,15 @@
 //! One handler's place on the bus: its queue, its counts, its state. Outlives the handler.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::HandlerId;
+use super::book::Book;
 use super::confirm::Confirm;
 use super::delivery::{Delivery, Queue};
 use super::health::{HandlerHealth, HandlerState};
-use crate::event::VerificationEvent;
+use crate::account::{Account, LaneMark, LossRecord};
+use crate::event::{InstanceId, Timestamp, VerificationEvent};
 use crate::handler::Interest;
 use crate::loss::{LossReason, Losses};
 
@@ -34,6 +36,9 @@ pub(crate) struct Slot {
     busy_nanos: AtomicU64,
     state: AtomicU8,
     last_error: Mutex<Option<String>>,
+    /// What its handler has not been told yet.
+    book: Mutex<Book>,
+    has_account: AtomicBool,
 }
 
 impl Slot {
@@ -65,6 +70,8 @@ impl Slot {
             busy_nanos: AtomicU64::new(0),
             state: AtomicU8::new(if missing.is_some() { 2 } else { 0 }),
             last_error: Mutex::new(None),
+            book: Mutex::default(),
+            has_account: AtomicBool::new(false),
         }
     }
 
@@ -100,6 +107,28 @@ impl Slot {
         self.lost[reason as usize].fetch_add(events as u64, Ordering::Release);
     }
 
+    /// Counts events that it will never take, and writes down which.
+    pub(crate) fn lose(&self, reason: LossReason, events: &[Arc<VerificationEvent>]) {
+        self.count_lost(reason, events.len());
+        self.book().lose_events(events, reason, Timestamp::now());
+        self.has_account.store(true, Ordering::Release);
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to what its handler is told next.
+    pub(crate) fn tell(&self, losses: &[LossRecord], lanes: &[LaneMark]) {
+        self.book().extend(losses, lanes);
+        self.has_account.store(true, Ordering::Release);
+    }
+
+    /// What its handler has not been told yet.
+    pub(crate) fn take_account(&self, instance: InstanceId) -> Option<Account> {
+        self.has_account.swap(false, Ordering::Acquire).then(|| self.book().take(instance))
+    }
+
     pub(crate) fn count_failure(&self, panicked: bool, error: String) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.panics.fetch_add(u64::from(panicked), Ordering::Relaxed);
@@ -127,12 +156,14 @@ impl Slot {
         if let Some(reason) = self.missing {
             self.count_lost(reason, delivery.events.len());
             delivery.flushes.iter().for_each(|f| f.done());
-            return;
+            return; // nobody is there to be told
         }
+        let events = delivery.events.clone();
         let lost = self.queue.push(delivery, patience);
         if lost > 0 {
             let closed = self.queue.is_closed();
-            self.count_lost(if closed { LossReason::CloseDeadline } else { LossReason::QueueFull }, lost);
+            let reason = if closed { LossReason::CloseDeadline } else { LossReason::QueueFull };
+            self.lose(reason, &events[events.len() - lost..]);
         }
     }
 

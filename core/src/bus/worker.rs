@@ -80,6 +80,7 @@ impl Worker {
                 Next::Closed => break,
             }
         }
+        self.account();
         if self.dirty_since.is_some() {
             // Its failure was counted; at the end nobody is left to ask again.
             drop(self.flush());
@@ -91,6 +92,24 @@ impl Worker {
         }
     }
 
+    /// Tells the handler what it was not told yet; what it fails on it is told again with the next.
+    fn account(&mut self) {
+        let Some(account) = self.slot.take_account(self.engine.instance()) else { return };
+        let begun = Instant::now();
+        let (handler, engine) = (&mut self.handler, &self.engine);
+        let told = fence(|| engine.inside_handler(0, || handler.account(&account).map_err(|e| describe(&e))));
+        match told {
+            Ok(Ok(())) => {
+                self.dirty_since.get_or_insert(begun);
+            }
+            Ok(Err(text)) => {
+                self.slot.count_failure(false, text);
+                self.slot.tell(&account.losses, &account.lanes);
+            }
+            Err(panic) => self.slot.count_failure(true, panic),
+        }
+    }
+
     fn flush_due(&self) -> Option<Instant> {
         self.dirty_since?.checked_add(self.handler.flush_every()?)
     }
@@ -98,10 +117,15 @@ impl Worker {
     fn work(&mut self, deliveries: Vec<Delivery>) {
         let mut waiting: Vec<Arc<Confirm>> = Vec::new();
         for delivery in deliveries {
+            self.account();
             if self.deliver(&delivery) {
                 waiting.extend(delivery.confirms);
             } else {
                 delivery.confirms.iter().for_each(|c| c.fail(&self.slot.name, None));
+            }
+            if !delivery.marks.is_empty() {
+                self.slot.tell(&[], &delivery.marks);
+                self.account();
             }
             if !delivery.flushes.is_empty() {
                 let flushed = self.flush_and_answer(&mut waiting);
@@ -123,11 +147,11 @@ impl Worker {
         let mut whole = true;
         while !rest.is_empty() {
             if self.slot.queue.is_abandoned() {
-                self.lose(LossReason::CloseDeadline, rest.len());
+                self.slot.lose(LossReason::CloseDeadline, rest);
                 return false;
             }
             if self.must_wait() && self.probe_at.is_some_and(|at| at > Instant::now()) {
-                self.lose(LossReason::HandlerQuarantined, rest.len());
+                self.slot.lose(LossReason::HandlerQuarantined, rest);
                 return false;
             }
             match self.call(rest, delivery.depth) {
@@ -143,18 +167,18 @@ impl Worker {
                     rest = &rest[done..];
                     self.fail(false, text);
                     if !rest.is_empty() && !self.pause_before_retry() {
-                        self.lose(LossReason::CloseDeadline, rest.len());
+                        self.slot.lose(LossReason::CloseDeadline, rest);
                         return false;
                     }
                 }
                 Answer::GivenUp(text) => {
                     self.fail(false, text);
-                    self.lose(LossReason::HandlerFailed, rest.len());
+                    self.slot.lose(LossReason::HandlerFailed, rest);
                     return false;
                 }
                 Answer::Panicked(text) if rest.len() == 1 => {
                     self.fail(true, text);
-                    self.lose(LossReason::HandlerFailed, 1);
+                    self.slot.lose(LossReason::HandlerFailed, rest);
                     return false;
                 }
                 Answer::Panicked(text) => {
@@ -198,10 +222,6 @@ impl Worker {
         if self.probe_at.take().is_some() {
             self.slot.set_state(HandlerState::Running);
         }
-    }
-
-    fn lose(&self, reason: LossReason, events: usize) {
-        self.slot.count_lost(reason, events);
     }
 
     fn must_wait(&self) -> bool {
