@@ -2,14 +2,15 @@
 
 use quanta::Clock;
 
-use super::{Case, Ledger};
+use super::Case;
 use crate::sample::Sample;
+use crate::turn::Ledger;
 
 /// Room for one record; the sample needs about 250 bytes.
 const RECORD_BYTES_MAX: usize = 512;
 
 /// Copies the event's bytes into an array of its own.
-pub(super) struct Copy {
+pub(crate) struct Copy {
     clock: Clock,
     record: [u8; RECORD_BYTES_MAX],
 }
@@ -42,13 +43,13 @@ impl Case for Copy {
         std::hint::black_box(&self.record);
     }
 
-    fn finish(self, handed: u64) -> Ledger {
-        Ledger::local(handed)
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        Ok(Ledger::local(handed))
     }
 }
 
 /// Does nothing, so that what remains is the timing itself.
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 impl Case for Nothing {
     #[inline]
@@ -56,7 +57,7 @@ impl Case for Nothing {
         std::hint::black_box(sample);
     }
 
-    fn finish(self, handed: u64) -> Ledger {
-        Ledger::local(handed)
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        Ok(Ledger::local(handed))
     }
 }

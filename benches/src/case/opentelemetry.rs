@@ -9,8 +9,9 @@ use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter, SdkLogger, SdkLoggerProvider};
 
-use super::{Case, Ledger};
+use super::Case;
 use crate::sample::Sample;
+use crate::turn::Ledger;
 
 #[derive(Debug, Clone, Default)]
 struct Null(Arc<AtomicU64>);
@@ -22,14 +23,14 @@ impl LogExporter for Null {
     }
 }
 
-pub(super) struct Logs {
+pub(crate) struct Logs {
     provider: SdkLoggerProvider,
     logger: SdkLogger,
     exported: Null,
 }
 
 impl Logs {
-    pub(super) fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let exported = Null::default();
         let provider = SdkLoggerProvider::builder().with_batch_exporter(exported.clone()).build();
         let logger = provider.logger("veribus-benches");
@@ -64,10 +65,10 @@ impl Case for Logs {
         self.logger.emit(record);
     }
 
-    fn finish(self, handed: u64) -> Ledger {
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
         // What the processor drops it only logs; the difference is what it lost.
         let _ = self.provider.shutdown();
         let arrived = self.exported.0.load(Ordering::Relaxed);
-        Ledger { handed, arrived, lost: handed.saturating_sub(arrived) }
+        Ok(Ledger { handed, arrived, lost: handed.saturating_sub(arrived) })
     }
 }

@@ -5,14 +5,15 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracing_appender::non_blocking::{ErrorCounter, WorkerGuard};
+use tracing::Level;
+use tracing::subscriber::{DefaultGuard, set_default};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 
-use super::{Case, Ledger};
-use crate::machine;
-use crate::measure::{Figures, Plan, measure};
+use super::Case;
 use crate::sample::Sample;
+use crate::turn::Ledger;
 
-/// The file, and how many lines the appender wrote into it.
+/// A file, and how many lines the appender wrote into it.
 struct Counted(File, Arc<AtomicU64>);
 
 impl Write for Counted {
@@ -28,21 +29,31 @@ impl Write for Counted {
     }
 }
 
-struct Log {
+/// The subscriber is set for the thread that starts it alone, so that other cases of the process do not see it.
+pub(crate) struct Log {
+    subscribed: DefaultGuard,
     guard: WorkerGuard,
     dropped: ErrorCounter,
     written: Arc<AtomicU64>,
 }
 
-/// Measures with the subscriber set for this thread alone, so that other cases in the process do not see it.
-pub(super) fn run(plan: &Plan) -> Result<Figures, String> {
-    let file = tempfile::tempfile().map_err(|error| format!("cannot make a file to log into: {error}"))?;
-    let written = Arc::new(AtomicU64::new(0));
-    let counted = Counted(file, written.clone());
-    let ((writer, guard), pinned) = machine::apart(|| tracing_appender::non_blocking(counted));
-    let log = Log { guard, dropped: writer.error_counter(), written };
-    let subscriber = tracing_subscriber::fmt().json().with_writer(writer).finish();
-    Ok(tracing::subscriber::with_default(subscriber, || measure(log, plan, pinned)))
+impl Log {
+    /// Into a file that goes when it is closed, with the appender's own defaults: it drops when it is behind.
+    pub(crate) fn start() -> Result<Self, String> {
+        let file =
+            tempfile::tempfile().map_err(|error| format!("cannot make a file to log into: {error}"))?;
+        Ok(Log::into_file(file, true))
+    }
+
+    /// Into `file`; one that is not `lossy` waits for room.
+    pub(crate) fn into_file(file: File, lossy: bool) -> Self {
+        let written = Arc::<AtomicU64>::default();
+        let (writer, guard) =
+            NonBlockingBuilder::default().lossy(lossy).finish(Counted(file, written.clone()));
+        let dropped = writer.error_counter();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(writer).finish();
+        Log { subscribed: set_default(subscriber), guard, dropped, written }
+    }
 }
 
 impl Case for Log {
@@ -67,12 +78,42 @@ impl Case for Log {
         );
     }
 
-    fn finish(self, handed: u64) -> Ledger {
-        drop(self.guard);
-        Ledger {
-            handed,
-            arrived: self.written.load(Ordering::Relaxed),
-            lost: self.dropped.dropped_lines() as u64,
-        }
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        drop(self.subscribed);
+        drop(self.guard); // waits for the worker
+        let arrived = self.written.load(Ordering::Relaxed);
+        Ok(Ledger { handed, arrived, lost: self.dropped.dropped_lines() as u64 })
+    }
+}
+
+/// The same event at a level that nobody asked for.
+pub(crate) struct Disabled {
+    _subscribed: DefaultGuard,
+}
+
+impl Disabled {
+    pub(crate) fn start() -> Result<Self, String> {
+        let subscriber =
+            tracing_subscriber::fmt().json().with_max_level(Level::INFO).with_writer(io::sink).finish();
+        Ok(Disabled { _subscribed: set_default(subscriber) })
+    }
+}
+
+impl Case for Disabled {
+    #[inline]
+    fn once(&mut self, sample: &Sample) {
+        tracing::debug!(
+            outcome = "failure",
+            actor = sample.actor,
+            resource = sample.resource,
+            session = sample.session,
+            "{}",
+            sample.action
+        );
+        std::hint::black_box(sample);
+    }
+
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        Ok(Ledger::local(handed))
     }
 }

@@ -1,36 +1,38 @@
-//! The subject: a draft built from borrowed text and published; the far side is a handler that counts. Once with
-//! constant names, as a program writes its own, and once with names that are text like any other.
+//! The subject: a draft built from borrowed text and published, with handlers of several kinds on the far side. The
+//! ledger of the bus must balance exactly, or the case fails.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use veribus::{
-    EventDraft, EventHandler, HandlerError, Name, SpanId, TraceContext, TraceId, VerificationEvent,
-    VerificationEventBus, event, event::family::Authentication,
+    BusHealth, EventDraft, EventHandler, Family, HandlerError, Interest, Name, SpanId, TraceContext, TraceId,
+    VerificationEvent, VerificationEventBus, event, event::family::Authentication,
 };
+use veribus_testkit::{Blocking, Gate};
 
-use super::{Case, Ledger};
+use super::Case;
+use crate::measure::BURST;
 use crate::sample::Sample;
+use crate::turn::Ledger;
 
-/// How long the bus may take to drain at the end.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long a bus may take to drain at the end, and to fill up where it shall be full.
+pub(crate) const DRAIN: Duration = Duration::from_secs(20);
 
 const ACTION: Name<'static> = Name::new("jwt.signature");
 const SESSION: Name<'static> = Name::new("session");
 const USER_AGENT: Name<'static> = Name::new("user_agent");
 const REGION: Name<'static> = Name::new("region");
 
-pub(super) struct Publish(VerificationEventBus);
-
-/// As [`Publish`], with names that nobody has checked before.
-pub(super) struct PublishText(Publish);
-
-/// Takes every event; the bus counts them itself.
-struct Counter;
+/// Takes every event that it is interested in; the bus counts them itself.
+pub(crate) struct Counter(pub(crate) Interest);
 
 impl EventHandler for Counter {
     fn name(&self) -> &str {
         "counter"
+    }
+
+    fn interest(&self) -> Interest {
+        self.0
     }
 
     fn handle(&mut self, batch: &[Arc<VerificationEvent>]) -> Result<(), HandlerError> {
@@ -39,37 +41,35 @@ impl EventHandler for Counter {
     }
 }
 
-impl Publish {
-    pub(super) fn start() -> Result<Self, String> {
-        let bus = VerificationEventBus::new(1000);
-        bus.register_handler(Box::new(Counter));
-        Ok(Publish(bus))
-    }
-}
+/// Publishes the sample on a bus; clones publish on the same one.
+#[derive(Clone)]
+pub(crate) struct Publisher(pub(crate) VerificationEventBus);
 
-impl Case for Publish {
-    #[inline]
-    fn once(&mut self, sample: &Sample) {
+impl Publisher {
+    /// With constant names, as a program writes its own; whether the event was accepted.
+    #[inline(always)]
+    pub(crate) fn once(&self, sample: &Sample) -> bool {
         let attributes = [
             (SESSION, sample.session.as_str().into()),
             (USER_AGENT, sample.agent.as_str().into()),
             (REGION, sample.region.as_str().into()),
         ];
-        self.publish(sample, event::authentication(ACTION).attributes(&attributes));
+        self.publish(sample, event::authentication(ACTION).attributes(&attributes))
     }
 
-    fn finish(self, handed: u64) -> Ledger {
-        self.0.close(DRAIN);
-        let health = self.0.health();
-        let arrived = health.handlers.iter().map(|handler| handler.handled).sum();
-        let lost_by_handlers: u64 = health.handlers.iter().map(|handler| handler.lost.total()).sum();
-        Ledger { handed, arrived, lost: health.dropped.total() + health.rejected + lost_by_handlers }
-    }
-}
-
-impl Publish {
+    /// With names that are text like any other, which nobody has checked before.
     #[inline(always)]
-    fn publish<'a>(&self, sample: &'a Sample, draft: EventDraft<'a, Authentication>) {
+    fn once_text(&self, sample: &Sample) -> bool {
+        let attributes = [
+            ("session".into(), sample.session.as_str().into()),
+            ("user_agent".into(), sample.agent.as_str().into()),
+            ("region".into(), sample.region.as_str().into()),
+        ];
+        self.publish(sample, event::authentication(sample.action).attributes(&attributes))
+    }
+
+    #[inline(always)]
+    fn publish<'a>(&self, sample: &'a Sample, draft: EventDraft<'a, Authentication>) -> bool {
         let ids =
             (TraceId::from_bytes(sample.trace.to_be_bytes()), SpanId::from_bytes(sample.span.to_be_bytes()));
         let mut draft = draft
@@ -83,12 +83,96 @@ impl Publish {
         if let (Ok(trace), Ok(span)) = ids {
             draft = draft.trace(TraceContext::new(trace, span, 1));
         }
-        std::hint::black_box(self.0.publish(draft));
+        std::hint::black_box(self.0.publish(draft)).is_accepted()
     }
 }
 
+/// A bus in some state, and what is published on it.
+pub(crate) struct Publish {
+    publisher: Publisher,
+    /// Opened before the bus is closed, where a handler is held.
+    gate: Option<Gate>,
+    /// Published before anything was measured.
+    before: u64,
+}
+
+impl Publish {
+    /// One handler that counts.
+    pub(crate) fn start() -> Result<Self, String> {
+        Publish::to_handlers(1)
+    }
+
+    /// So many handlers that count.
+    pub(crate) fn to_handlers(handlers: usize) -> Result<Self, String> {
+        let bus = VerificationEventBus::new(1000);
+        for _ in 0..handlers {
+            bus.register_handler(Box::new(Counter(Interest::all())));
+        }
+        Ok(Publish::on(bus))
+    }
+
+    /// A handler that is interested in none of the events.
+    pub(crate) fn filtered() -> Result<Self, String> {
+        let bus = VerificationEventBus::new(1000);
+        bus.register_handler(Box::new(Counter(Interest::families(&[Family::Security]))));
+        Ok(Publish::on(bus))
+    }
+
+    /// A handler that blocks for ever (until the case is over), with its queue full before anything is measured.
+    pub(crate) fn blocked() -> Result<Self, String> {
+        let bus = VerificationEventBus::new(1000);
+        let (handler, gate) = Blocking::new();
+        bus.register_handler(Box::new(handler));
+        let mut case = Publish { gate: Some(gate), ..Publish::on(bus) };
+        case.fill()?;
+        Ok(case)
+    }
+
+    /// Around a bus that somebody else made.
+    pub(crate) fn on(bus: VerificationEventBus) -> Self {
+        Publish { publisher: Publisher(bus), gate: None, before: 0 }
+    }
+
+    /// Publishes until a handler loses events, in bursts that leave the ring room.
+    pub(crate) fn fill(&mut self) -> Result<(), String> {
+        let (samples, begun) = (Sample::all(), Instant::now());
+        while !self.health().handlers.iter().any(|handler| handler.lost.total() > 0) {
+            if begun.elapsed() > DRAIN {
+                return Err(format!("the queue of a blocked handler is not full after {DRAIN:?}"));
+            }
+            for sample in samples.iter().cycle().take(BURST) {
+                self.publisher.once(sample);
+            }
+            self.before += BURST as u64;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn health(&self) -> BusHealth {
+        self.publisher.0.health()
+    }
+}
+
+impl Case for Publish {
+    #[inline]
+    fn once(&mut self, sample: &Sample) {
+        self.publisher.once(sample);
+    }
+
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        if let Some(gate) = &self.gate {
+            gate.open();
+        }
+        settle(&self.publisher.0, self.before + handed)
+    }
+}
+
+/// As [`Publish`], with names given as text.
+pub(crate) struct PublishText(Publish);
+
 impl PublishText {
-    pub(super) fn start() -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         Publish::start().map(PublishText)
     }
 }
@@ -96,15 +180,59 @@ impl PublishText {
 impl Case for PublishText {
     #[inline]
     fn once(&mut self, sample: &Sample) {
-        let attributes = [
-            ("session".into(), sample.session.as_str().into()),
-            ("user_agent".into(), sample.agent.as_str().into()),
-            ("region".into(), sample.region.as_str().into()),
-        ];
-        self.0.publish(sample, event::authentication(sample.action).attributes(&attributes));
+        self.0.publisher.once_text(sample);
     }
 
-    fn finish(self, handed: u64) -> Ledger {
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
         self.0.finish(handed)
     }
+}
+
+/// Closes the bus and answers for `handed` events by the handler that got the fewest.
+///
+/// # Errors
+/// In words, if anything of the ledger does not balance exactly: the publisher's side, or any handler's.
+pub(crate) fn settle(bus: &VerificationEventBus, handed: u64) -> Result<Ledger, String> {
+    bus.close(DRAIN);
+    let health = bus.health();
+    balance(&health)?;
+    if health.attempted != handed {
+        return Err(format!("{handed} events were published, the bus counts {}", health.attempted));
+    }
+    let refused = health.dropped.total() + health.rejected + health.returned;
+    let mut ledger = Ledger { handed, arrived: health.accepted, lost: refused };
+    for handler in &health.handlers {
+        if handler.queued > 0 {
+            return Err(format!("`{}` has {} events in its queue after close", handler.name, handler.queued));
+        }
+        let arrived = handler.handled + handler.filtered;
+        if arrived < ledger.arrived {
+            ledger = Ledger { handed, arrived, lost: refused + handler.lost.total() };
+        }
+    }
+    Ok(ledger)
+}
+
+/// Holds a snapshot against the two identities that every snapshot keeps.
+///
+/// # Errors
+/// The identity that is broken, in numbers.
+pub(crate) fn balance(health: &BusHealth) -> Result<(), String> {
+    let answered = health.accepted + health.dropped.total() + health.rejected + health.returned;
+    if health.attempted != answered {
+        return Err(format!(
+            "the ledger is off: attempted {} != accepted + dropped + rejected + returned {answered}",
+            health.attempted
+        ));
+    }
+    for handler in &health.handlers {
+        let settled = handler.filtered + handler.handled + handler.lost.total() + handler.queued;
+        if handler.accepted != settled {
+            return Err(format!(
+                "the ledger of `{}` is off: accepted {} != filtered + handled + lost + queued {settled}",
+                handler.name, handler.accepted
+            ));
+        }
+    }
+    Ok(())
 }
