@@ -464,7 +464,7 @@ impl Drop for ThreadLane {
 thread_local! {
     static LANES: RefCell<ThreadLanes> = const { RefCell::new(ThreadLanes(Vec::new())) };
     /// Which engine's handler runs on this thread, and how many handlers deep its events are.
-    static INSIDE: Cell<Option<(u64, u8)>> = const { Cell::new(None) };
+    pub(crate) static INSIDE: Cell<Option<(u64, u8)>> = const { Cell::new(None) };
 }
 
 /// How many handlers deep an event published here is; 0 outside of handlers.

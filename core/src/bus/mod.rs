@@ -14,6 +14,7 @@ mod engine;
 #[cfg(all(test, unix))]
 mod fork_tests;
 mod health;
+mod inside;
 mod lane;
 mod receipt;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 pub use builder::{BusBuilder, WhenFull};
 pub use health::{BusHealth, CloseReport, HandlerHealth, HandlerState};
+pub use inside::{HandlerPlace, InPlace};
 pub use receipt::{ConfirmError, Receipt, ReturnReason, Returned};
 pub use verify::Verification;
 

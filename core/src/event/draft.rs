@@ -224,6 +224,12 @@ impl<'a> Draft<'a> {
         draft
     }
 
+    /// The same draft without a time of its own: the bus gives it that of its publishing.
+    pub fn without_time(mut self) -> Self {
+        self.time = None;
+        self
+    }
+
     /// Answers what [`crate::VerificationEventBus::publish`] would refuse, without publishing.
     ///
     /// # Errors
