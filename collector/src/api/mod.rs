@@ -1,5 +1,6 @@
 //! What the collector answers, and who may ask.
 
+mod accounting;
 mod events;
 mod health;
 mod live;
@@ -27,6 +28,7 @@ use crate::server::{ApiError, Peer, State};
 pub fn router(state: Arc<State>) -> Router {
     let behind_the_door = Router::new()
         .route("/v1/events", post(events::post))
+        .route("/v1/accounting", get(accounting::get))
         .route("/v1/live", get(live::get))
         .route("/v1/prune", post(prune::post))
         .route("/v1/status", get(status::get))

@@ -91,6 +91,8 @@ pub enum Command {
     Trace(commands::trace::Args),
     /// List what was alerted
     Alerts(commands::alerts::Args),
+    /// Show what became of everything each service published
+    Accounting(commands::accounting::Args),
     /// Test and lint detection rules
     Rules(commands::rules::Args),
     /// Check an audit trail

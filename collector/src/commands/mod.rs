@@ -1,5 +1,6 @@
 //! One module per command: its arguments, and what it does with the parts of the library.
 
+pub mod accounting;
 pub mod alerts;
 pub mod audit;
 pub mod collector;
@@ -29,6 +30,7 @@ pub fn run(command: Command, out: &mut Output) -> Result<Exit, CommandError> {
         Command::Search(args) => search::run(args, out),
         Command::Trace(args) => trace::run(args, out),
         Command::Alerts(args) => alerts::run(args, out),
+        Command::Accounting(args) => accounting::run(args, out),
         Command::Rules(args) => rules::run(args, out),
         Command::Audit(args) => audit::run(args, out),
         Command::Prune(args) => prune::run(args, out),

@@ -28,6 +28,8 @@ pub enum Job {
     Own(Box<VerificationEvent>),
     /// The trail has caught up and nothing else moves its cursor: keep it.
     KeepCursor,
+    /// Time has passed: look for gaps.
+    Tick,
     /// Retention.
     Prune {
         /// What is to go.
@@ -84,6 +86,16 @@ impl Queue {
                 // A full queue means that transactions are coming, and they keep it anyway.
                 let _ = jobs.try_send(Job::KeepCursor);
             }
+        }
+    }
+
+    /// What lets the writer look for gaps from time to time; it does not keep the writer alive. `false`: it is gone.
+    pub fn ticker(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let jobs = self.jobs.downgrade();
+        move || match jobs.upgrade() {
+            // A full queue has other cares; the next tick comes.
+            Some(jobs) => jobs.try_send(Job::Tick).is_ok() || !jobs.is_closed(),
+            None => false,
         }
     }
 

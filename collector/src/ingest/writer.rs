@@ -9,7 +9,7 @@ use veribus_core::{Clock, Source, VerificationEvent};
 
 use super::prune::{prune, pruned_event};
 use super::queue::{Job, Refused, Reply};
-use crate::pipeline::{Commit, Pipeline, TrailState};
+use crate::pipeline::{Commit, Outcome, Pipeline, TrailState};
 use crate::server::Counters;
 use crate::store::{
     AUDIT_CURSOR, IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, Store, StoreError,
@@ -52,6 +52,7 @@ struct Group {
     prunes: Vec<(PruneLimit, Reply<PruneReport>)>,
     events: usize,
     keep_cursor: bool,
+    tick: bool,
 }
 
 impl Writer {
@@ -76,6 +77,7 @@ impl Writer {
                     group.add(batch, None, None);
                 }
                 Job::KeepCursor => group.keep_cursor = true,
+                Job::Tick => group.tick = true,
                 Job::Prune { limit, reply } => group.prunes.push((limit, reply)),
             }
             next = if group.events < GROUP_EVENTS_MAX { self.jobs.try_recv().ok() } else { None };
@@ -89,13 +91,16 @@ impl Writer {
     }
 
     fn work(&mut self, group: Group) {
-        let Group { batches, waiting, prunes, keep_cursor, .. } = group;
+        let Group { batches, waiting, prunes, keep_cursor, tick, .. } = group;
         if !batches.is_empty() {
             let result = self.commit(batches);
             answer(waiting, result);
         } else if keep_cursor {
             // If this fails, the trail compares a few more lines after a restart.
             let _ = self.keep_cursor();
+        }
+        if tick {
+            self.look_for_gaps();
         }
         for (limit, reply) in prunes {
             let done = self.prune(&limit).map_err(|error| Refused { code: error.code() });
@@ -107,21 +112,37 @@ impl Writer {
     fn commit(&mut self, batches: Vec<IncomingBatch>) -> Result<Vec<Vec<Inserted>>, Refused> {
         let audited = self.audited.ingest();
         match self.pipeline.run(&mut *self.store, batches, self.clock.now(), audited) {
-            Ok(outcome) => {
-                self.counters.committed(&outcome);
-                if outcome.commit.range().is_some() {
-                    // Nobody watching is fine; a trail that is behind reads the store.
-                    let _ = self.live.send(Arc::clone(&outcome.commit));
-                    let _ = self.trail.try_send(outcome.commit);
-                }
-                Ok(outcome.answers)
-            }
-            Err(error) => {
-                self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
-                self.counters.remember_store_error(&error);
-                self.pipeline.detection_mut().must_rebuild();
-                Err(Refused { code: error.code() })
-            }
+            Ok(outcome) => Ok(self.committed(outcome)),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Counts, and tells those behind the store.
+    fn committed(&self, outcome: Outcome) -> Vec<Vec<Inserted>> {
+        self.counters.committed(&outcome);
+        if outcome.commit.range().is_some() {
+            // Nobody watching is fine; a trail that is behind reads the store.
+            let _ = self.live.send(Arc::clone(&outcome.commit));
+            let _ = self.trail.try_send(outcome.commit);
+        }
+        outcome.answers
+    }
+
+    fn failed(&mut self, error: &StoreError) -> Refused {
+        self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
+        self.counters.remember_store_error(error);
+        self.pipeline.detection_mut().must_rebuild();
+        Refused { code: error.code() }
+    }
+
+    fn look_for_gaps(&mut self) {
+        let (now, steady) = (self.clock.now(), self.clock.steady());
+        let audited = self.audited.ingest();
+        match self.pipeline.look_for_gaps(&mut *self.store, now, steady, audited) {
+            Ok(None) => {}
+            Ok(Some(outcome)) => drop(self.committed(outcome)),
+            // It is noticed again at a later tick.
+            Err(error) => drop(self.failed(&error)),
         }
     }
 

@@ -3,25 +3,33 @@
 mod commit;
 mod conflict;
 mod detection;
+mod gaps;
 mod identity;
 mod trail;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use veribus_core::Timestamp;
+use gaps::{GapWatch, Noticed};
+use veribus_core::{Losses, Source, Timestamp};
 
 pub use commit::{Commit, CommittedBatch, CommittedEvent};
 pub use detection::{Detection, DetectionError};
 pub use identity::{Identity, NO_IDENTITY};
 pub use trail::{Trail, TrailError, TrailState};
 
-use crate::store::{AUDIT_CURSOR, IncomingBatch, Ingest, Inserted, Store, StoreError, Transaction};
+use crate::store::{
+    AUDIT_CURSOR, Gap, IncomingBatch, IncomingEvent, Ingest, Inserted, Store, StoreError, Transaction,
+};
 
 /// The state of the stages between transactions.
 #[derive(Debug)]
 pub struct Pipeline {
     identity: Identity,
     detection: Detection,
+    gaps: GapWatch,
+    /// Number of the last event that was stored here.
+    ingest: Ingest,
 }
 
 /// What one transaction has done.
@@ -35,12 +43,14 @@ pub struct Outcome {
     pub alerts: usize,
     /// Ids that came again with another content.
     pub conflicts: usize,
+    /// Losses that senders told of for the first time.
+    pub losses: Losses,
 }
 
 impl Pipeline {
     /// The stages at their beginning.
     pub fn new(detection: Detection) -> Self {
-        Pipeline { identity: Identity::new(), detection }
+        Pipeline { identity: Identity::new(), detection, gaps: GapWatch::default(), ingest: 0 }
     }
 
     /// Takes `batches` through all stages and commits. `audited` is how far the trail is by now.
@@ -50,7 +60,39 @@ impl Pipeline {
     pub fn run(
         &mut self,
         store: &mut dyn Store,
+        batches: Vec<IncomingBatch>,
+        now: Timestamp,
+        audited: Ingest,
+    ) -> Result<Outcome, StoreError> {
+        self.pass(store, batches, &[], now, audited)
+    }
+
+    /// Looks for gaps, and says what it finds; `None` if there is nothing to say. `steady` never goes back.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`]; it is noticed again later then.
+    pub fn look_for_gaps(
+        &mut self,
+        store: &mut dyn Store,
+        now: Timestamp,
+        steady: Duration,
+        audited: Ingest,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let Noticed { events, gaps } = self.gaps.look(store, self.ingest, now, steady)?;
+        if gaps.is_empty() {
+            return Ok(None);
+        }
+        let events = events.into_iter().map(IncomingEvent::new).collect();
+        let said = IncomingBatch::new(Source::new("veribus-collector"), now, events);
+        let outcome = self.pass(store, vec![said], &gaps, now, audited);
+        outcome.map(Some).inspect_err(|_| self.gaps.again(&gaps))
+    }
+
+    fn pass(
+        &mut self,
+        store: &mut dyn Store,
         mut batches: Vec<IncomingBatch>,
+        gaps: &[Gap],
         now: Timestamp,
         audited: Ingest,
     ) -> Result<Outcome, StoreError> {
@@ -68,11 +110,16 @@ impl Pipeline {
         for alert in &alerts {
             transaction.save_alert(alert)?;
         }
+        for gap in gaps {
+            transaction.set_gap(gap)?;
+        }
         transaction.set_cursor(AUDIT_CURSOR, audited)?;
+        let losses = transaction.lost();
         transaction.commit()?;
+        self.ingest = commit.range().map_or(self.ingest, |(_, last)| last);
         let conflicts = conflict::count(&answers);
         answers.truncate(asked);
-        Ok(Outcome { answers, commit: Arc::new(commit), alerts: alerts.len(), conflicts })
+        Ok(Outcome { answers, commit: Arc::new(commit), alerts: alerts.len(), conflicts, losses })
     }
 
     /// The detection, to be rebuilt.

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use veribus_core::LossReason;
+
 use crate::pipeline::Outcome;
 use crate::store::{Inserted, StoreError};
 
@@ -35,6 +37,8 @@ pub struct Counters {
     pub connections_refused: AtomicU64,
     /// Events of the collector itself that found the queue full.
     pub own_events_lost: AtomicU64,
+    /// Events that senders lost, by reason.
+    losses: [AtomicU64; LossReason::COUNT],
     last_store_error: Mutex<Option<&'static str>>,
 }
 
@@ -50,6 +54,9 @@ impl Counters {
         add(&self.conflicts, outcome.conflicts as u64);
         add(&self.alerts, outcome.alerts as u64);
         add(&self.commits, 1);
+        for (reason, count) in outcome.losses.iter() {
+            add(&self.losses[reason as usize], count);
+        }
         *self.last_store_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -75,6 +82,12 @@ impl Counters {
         ] {
             let _infallible =
                 writeln!(out, "veribus_collector_events_total{{result=\"{result}\"}} {}", get(value));
+        }
+        let name = "veribus_collector_losses_total";
+        family(out, name, "counter", "Events that senders say they lost, by reason.");
+        for reason in LossReason::ALL {
+            let value = get(&self.losses[reason as usize]);
+            let _infallible = writeln!(out, "{name}{{reason=\"{reason}\"}} {value}");
         }
         for (name, help, value) in [
             (

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -34,6 +35,9 @@ pub const DEFAULT_LISTEN: &str = "127.0.0.1:7480";
 const TRAIL_COMMITS: usize = 64;
 /// Commits that a watcher may be behind before it is told that it missed some.
 const LIVE_COMMITS: usize = 256;
+
+/// How often the writer looks for gaps.
+const TICK: Duration = Duration::from_millis(500);
 
 /// How to run a collector.
 #[derive(Debug, Clone)]
@@ -184,10 +188,16 @@ impl Collector {
             .build()
             .map_err(CollectorError::Threads)?;
         let database = self.state.dir().database();
+        let tick = self.state.queue.ticker();
         let router = api::router(Arc::clone(&self.state));
         runtime.block_on(async {
             self.listener.set_nonblocking(true).map_err(CollectorError::Threads)?;
             let listener = TcpListener::from_std(self.listener).map_err(CollectorError::Threads)?;
+            tokio::spawn(async move {
+                while tick() {
+                    tokio::time::sleep(TICK).await;
+                }
+            });
             listen::serve(listener, router, &self.state, ready).await.map_err(CollectorError::Threads)
         })?;
         // The last senders of jobs go with the state and the runtime, so the writer and then the trail come to an end.

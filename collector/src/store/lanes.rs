@@ -37,6 +37,8 @@ pub(super) struct Lanes<'t> {
     insert: CachedStatement<'t>,
     grow: CachedStatement<'t>,
     remove: CachedStatement<'t>,
+    /// Lanes that got a new interval or lost one: those that may have a hole now, or no more.
+    uneven: Vec<(u64, u16)>,
     committed: bool,
 }
 
@@ -56,8 +58,14 @@ impl<'t> Lanes<'t> {
                 "DELETE FROM lanes WHERE instance = ?1 AND lane = ?2 AND first = ?3 RETURNING last",
             )?,
             cache,
+            uneven: Vec::new(),
             committed: false,
         })
+    }
+
+    /// Lanes since the last call in which more happened than growing at the end.
+    pub(super) fn take_uneven(&mut self) -> Vec<(u64, u16)> {
+        std::mem::take(&mut self.uneven)
     }
 
     /// The transaction was committed: what is in memory is what is in the table.
@@ -103,6 +111,9 @@ impl<'t> Lanes<'t> {
 
     /// Finds the neighbours of `seq` in the table, joins what touches, and keeps the run that results.
     fn insert_slowly(&mut self, key: (u64, u16), seq: u64) -> rusqlite::Result<bool> {
+        if self.uneven.last() != Some(&key) {
+            self.uneven.push(key);
+        }
         let (instance, lane, at) = (signed(key.0), key.1, seq as i64);
         let place = params![instance, lane, at];
         let below: Option<(i64, i64)> =
@@ -150,7 +161,7 @@ impl Drop for Lanes<'_> {
 }
 
 /// The 64 bits as SQLite's signed integer.
-fn signed(instance: u64) -> i64 {
+pub(super) fn signed(instance: u64) -> i64 {
     i64::from_ne_bytes(instance.to_ne_bytes())
 }
 

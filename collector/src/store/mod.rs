@@ -3,8 +3,11 @@
 //! One writer owns a [`Store`]; everything that belongs to an event (its row, its lane's intervals, the alerts it
 //! raised, cursors) changes in one [`Transaction`]. Readers work beside it on connections of their own.
 
+mod accounting;
 mod alert;
+mod books;
 mod lanes;
+mod ledger;
 mod query;
 mod reader;
 mod record;
@@ -15,9 +18,12 @@ mod when;
 
 use std::sync::Arc;
 
-use veribus_core::{Account, Attributes, EventId, Source, Timestamp, VerificationEvent};
+use veribus_core::{Account, Attributes, EventId, Losses, Source, Timestamp, VerificationEvent};
 
+pub use accounting::{Accounting, ProducerAccount, ShownHole};
 pub use alert::{QUIET, StoredAlert};
+pub use books::{Books, Claim, Hole};
+pub use ledger::{Gap, Lane};
 pub use query::{Query, QueryError};
 pub use reader::{Reader, StoredEvent, json_line};
 pub use record::RecordError;
@@ -102,6 +108,15 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError`].
     fn cursor(&self, name: &str) -> Result<Ingest, StoreError>;
+
+    /// Lanes that may have got a hole, or lost one, since they were last asked for.
+    fn take_unsettled(&mut self) -> Vec<Lane>;
+
+    /// What is known about the numbers of a lane, and how many of them were said to be missing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn books(&self, lane: Lane) -> Result<(Books, u64), StoreError>;
 }
 
 /// Changes that happen together or not at all.
@@ -117,6 +132,15 @@ pub trait Transaction {
     /// # Errors
     /// [`StoreError`].
     fn save_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError>;
+
+    /// Keeps that a gap was said aloud, or that it is closed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn set_gap(&mut self, gap: &Gap) -> Result<(), StoreError>;
+
+    /// Losses that this transaction heard of for the first time.
+    fn lost(&self) -> Losses;
 
     /// Moves a cursor.
     ///

@@ -50,6 +50,10 @@ impl Reader {
         Ok(Reader { connection })
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Gives `visit` the events that `query` finds, newest first by their own time, until it breaks.
     ///
     /// # Errors

@@ -1,11 +1,14 @@
-//! The tables of version 1, and the refusal of a database that a newer version wrote.
+//! The tables of version 2, the step up from version 1, and the refusal of a database that a newer version wrote.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
 /// Version of the tables, kept in `user_version`.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
+
+/// The version that brought the ledger of bus starts.
+pub(super) const LEDGER_SINCE: i32 = 2;
 
 /// `vbus` in ASCII, kept in `application_id`: this file is a veribus store.
 const APPLICATION_ID: i32 = 0x7662_7573;
@@ -62,7 +65,47 @@ CREATE TABLE cursors (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Makes the tables in an empty database, or checks that they are of this version.
+/// What version 2 adds: the ledger of bus starts.
+const LEDGER: &str = "
+CREATE TABLE producers (
+    instance   INTEGER PRIMARY KEY,
+    source     INTEGER REFERENCES sources(id),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    stored     INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL,
+    conflicts  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE losses (
+    instance INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,
+    first    INTEGER NOT NULL,
+    last     INTEGER NOT NULL,
+    reason   TEXT NOT NULL,
+    count    INTEGER NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    PRIMARY KEY (instance, lane, first, last, reason, count)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE marks (
+    instance INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,
+    next     INTEGER NOT NULL,
+    PRIMARY KEY (instance, lane)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gaps (
+    instance INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,
+    missing  INTEGER NOT NULL,
+    PRIMARY KEY (instance, lane)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Makes the tables in an empty database, adds what an older one lacks, or checks that they are of this version.
 ///
 /// # Errors
 /// [`StoreError::Version`] for a newer version; [`StoreError::Foreign`] for another program's database.
@@ -71,7 +114,14 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         0 => {
             let transaction = connection.transaction()?;
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(LEDGER)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            Ok(transaction.commit()?)
+        }
+        1 => {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(LEDGER)?;
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             Ok(transaction.commit()?)
         }
@@ -94,4 +144,23 @@ pub(super) fn version(connection: &Connection) -> Result<i32, StoreError> {
         return Err(StoreError::Version { found, known: SCHEMA_VERSION });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_version_1_gets_its_ledger_and_keeps_its_events() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        connection.execute_batch("INSERT INTO cursors VALUES ('audit', 7)").unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        prepare(&mut connection).unwrap();
+        prepare(&mut connection).unwrap();
+        assert_eq!(version(&connection).unwrap(), SCHEMA_VERSION);
+        let one = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((one("SELECT ingest FROM cursors"), one("SELECT count(*) FROM producers")), (7, 0));
+    }
 }

@@ -1,15 +1,17 @@
 //! The store in one SQLite file: write-ahead log, `synchronous=FULL`, one writer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
-use veribus_core::{Attributes, EventId, Source};
+use veribus_core::{Attributes, EventId, InstanceId, Losses, Source};
 
+use super::books::Books;
 use super::lanes::{LaneCache, Lanes};
+use super::ledger::{self, Gap, Lane, Ledger};
 use super::{
     IncomingBatch, IncomingEvent, Ingest, Inserted, PruneLimit, Store, StoreError, StoredAlert, Transaction,
     record, retention, schema,
@@ -30,6 +32,7 @@ pub struct SqliteStore {
     connection: Connection,
     lanes: LaneCache,
     sources: HashMap<String, i64>,
+    unsettled: HashSet<Lane>,
     next_ingest: Ingest,
 }
 
@@ -63,8 +66,10 @@ impl SqliteStore {
             [],
             |row| row.get(0),
         )?;
+        let unsettled = ledger::lanes_with_holes(&connection)?;
         Ok(SqliteStore {
             connection,
+            unsettled,
             lanes: LaneCache::default(),
             sources: HashMap::new(),
             next_ingest: last + 1,
@@ -82,6 +87,8 @@ impl Store for SqliteStore {
             stored: connection.prepare_cached("SELECT record FROM events WHERE id = ?1")?,
             lanes: Some(Lanes::new(connection, &mut self.lanes)?),
             sources: &mut self.sources,
+            ledger: Ledger::default(),
+            unsettled: &mut self.unsettled,
             next_ingest: self.next_ingest,
             last_ingest: &mut self.next_ingest,
             open,
@@ -92,6 +99,14 @@ impl Store for SqliteStore {
     fn cursor(&self, name: &str) -> Result<Ingest, StoreError> {
         let mut find = self.connection.prepare_cached("SELECT ingest FROM cursors WHERE name = ?1")?;
         Ok(find.query_row([name], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
+    fn take_unsettled(&mut self) -> Vec<Lane> {
+        self.unsettled.drain().collect()
+    }
+
+    fn books(&self, lane: Lane) -> Result<(Books, u64), StoreError> {
+        Ok((ledger::books(&self.connection, lane)?, ledger::open_gap(&self.connection, lane)?))
     }
 }
 
@@ -119,6 +134,8 @@ struct SqliteTransaction<'s> {
     stored: CachedStatement<'s>,
     lanes: Option<Lanes<'s>>,
     sources: &'s mut HashMap<String, i64>,
+    ledger: Ledger,
+    unsettled: &'s mut HashSet<Lane>,
     next_ingest: Ingest,
     last_ingest: &'s mut Ingest,
     open: OpenTransaction<'s>,
@@ -166,6 +183,36 @@ impl SqliteTransaction<'_> {
         Ok(if same { Inserted::Duplicate } else { Inserted::Conflict })
     }
 
+    /// Counts by bus start; only a sender that says which one it is promises that its lanes have no holes.
+    fn keep_books(
+        &mut self,
+        batch: &IncomingBatch,
+        source: i64,
+        answers: &[Inserted],
+    ) -> Result<(), StoreError> {
+        let of = |index: usize| batch.events[index].event.id.instance();
+        let itself = batch.account.as_ref().map(|account| account.instance);
+        let mut at = 0;
+        while at < answers.len() {
+            let instance = of(at);
+            let end = (at..answers.len()).find(|index| of(*index) != instance).unwrap_or(answers.len());
+            let known = (itself == Some(instance)).then_some(source);
+            self.ledger.count(instance, answers[at..end].iter().copied(), known, batch.received);
+            at = end;
+        }
+        let lanes = self.lanes.as_mut().expect("present until the end of the transaction");
+        for (instance, lane) in lanes.take_uneven() {
+            if itself == Some(InstanceId(instance)) {
+                self.ledger.touch(Lane { instance: InstanceId(instance), lane });
+            }
+        }
+        if let Some(account) = batch.account.as_ref().filter(|account| !account.is_empty()) {
+            self.ledger.count(account.instance, [].into_iter(), Some(source), batch.received);
+            self.ledger.take(self.open.connection, account, batch.received)?;
+        }
+        Ok(())
+    }
+
     fn source(&mut self, source: &Source, extra: &Attributes) -> Result<i64, StoreError> {
         let fields = record::source_to_json(source, extra);
         if let Some(id) = self.sources.get(&fields) {
@@ -189,7 +236,21 @@ impl SqliteTransaction<'_> {
 impl Transaction for SqliteTransaction<'_> {
     fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
         let source = self.source(&batch.source, &batch.extra)?;
-        batch.events.iter().map(|incoming| self.insert_one(batch, source, incoming)).collect()
+        let answers: Vec<Inserted> = batch
+            .events
+            .iter()
+            .map(|incoming| self.insert_one(batch, source, incoming))
+            .collect::<Result<_, _>>()?;
+        self.keep_books(batch, source, &answers)?;
+        Ok(answers)
+    }
+
+    fn set_gap(&mut self, gap: &Gap) -> Result<(), StoreError> {
+        ledger::set_gap(self.open.connection, gap)
+    }
+
+    fn lost(&self) -> Losses {
+        self.ledger.lost()
     }
 
     fn save_alert(&mut self, alert: &StoredAlert) -> Result<(), StoreError> {
@@ -211,8 +272,10 @@ impl Transaction for SqliteTransaction<'_> {
     fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let mut lanes = self.lanes.take().expect("present until the end of the transaction");
         lanes.write()?;
+        self.ledger.write(self.open.connection)?;
         self.open.connection.execute_batch("COMMIT")?;
         lanes.keep();
+        std::mem::take(&mut self.ledger).settle_into(self.unsettled);
         self.open.committed = true;
         *self.last_ingest = self.next_ingest;
         Ok(())
@@ -231,7 +294,7 @@ impl Drop for SqliteTransaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use veribus_core::{InstanceId, Timestamp, VerificationEvent, event};
+    use veribus_core::{Timestamp, VerificationEvent, event};
 
     fn batch(events: Vec<VerificationEvent>) -> IncomingBatch {
         let events = events.into_iter().map(IncomingEvent::new).collect();
