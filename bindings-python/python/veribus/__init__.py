@@ -1,0 +1,104 @@
+"""Know that every security check in your services happened, and prove it.
+
+>>> import veribus
+>>> bus = veribus.VerificationEventBus(1000)
+>>> with bus.verify("api_key", actor="ci-bot") as v:
+...     v.fail("unknown_key")
+>>> bus.publish(veribus.Authentication("login", outcome="failure", actor="alice", source_ip="203.0.113.9"))
+<Receipt accepted ...>
+"""
+
+from __future__ import annotations
+
+try:
+    from . import _veribus
+except ImportError as error:
+    if "subinterpreter" in str(error):
+        raise ImportError(
+            "veribus cannot be used in a subinterpreter: its threads and its exit hook belong to the main interpreter"
+        ) from error
+    raise
+from ._veribus import (
+    AlertHandler,
+    AuditLogger,
+    Authentication,
+    Authorization,
+    Configuration,
+    MetricsCollector,
+    Performance,
+    Receipt,
+    Security,
+    TraceContext,
+    UnknownEvent,
+    Verification,
+    VerificationEvent,
+    __version__,
+    audit_verify,
+)
+from . import trace
+from .alert import Alert, AlertRule
+from .bus import VerificationEventBus
+from .errors import (
+    AuditError,
+    ClosedError,
+    CodecError,
+    ConfigError,
+    DroppedError,
+    EventError,
+    HandlerError,
+    NoDurableHandlerError,
+    NotAccepted,
+    NotConfirmedError,
+    NotDurableError,
+    Retry,
+    TraceError,
+    VeribusError,
+)
+from .health import BusHealth, CloseReport, HandlerHealth
+from .settings import get_bus, init, publish, verified, verify
+
+del _veribus
+
+__all__ = [
+    "Alert",
+    "AlertHandler",
+    "AlertRule",
+    "AuditError",
+    "AuditLogger",
+    "Authentication",
+    "Authorization",
+    "BusHealth",
+    "CloseReport",
+    "ClosedError",
+    "CodecError",
+    "ConfigError",
+    "Configuration",
+    "DroppedError",
+    "EventError",
+    "HandlerError",
+    "HandlerHealth",
+    "MetricsCollector",
+    "NoDurableHandlerError",
+    "NotAccepted",
+    "NotConfirmedError",
+    "NotDurableError",
+    "Performance",
+    "Receipt",
+    "Retry",
+    "Security",
+    "TraceContext",
+    "TraceError",
+    "UnknownEvent",
+    "VeribusError",
+    "Verification",
+    "VerificationEvent",
+    "VerificationEventBus",
+    "__version__",
+    "audit_verify",
+    "get_bus",
+    "init",
+    "publish",
+    "trace",
+    "verified",
+    "verify",
+]
