@@ -10,6 +10,7 @@ pub mod escape;
 pub mod event;
 pub mod fs;
 mod handler;
+mod lanes;
 mod loss;
 mod redact;
 mod ring;

@@ -175,6 +175,14 @@ impl Tails {
 /// where it has fewer.
 #[inline]
 fn tails(name: &[u8]) -> (Option<usize>, Option<usize>) {
+    // Nearly all names end in five small letters; then the hash of those is all that is asked for.
+    if let Some(last @ [a, b, c, d, e]) = name.last_chunk::<LONG_TAIL>()
+        && last.iter().all(u8::is_ascii_lowercase)
+    {
+        let [a, b, c, d, e] = [a, b, c, d, e].map(|letter| usize::from(*letter));
+        let short = e * (37 * 37) + d * 37 + c;
+        return (Some(short), Some(short * (37 * 37) + b * 37 + a));
+    }
     let (mut hash, mut letters, mut short) = (0_usize, 0, None);
     for byte in name.iter().rev() {
         if !is_letter(*byte) || letters == 0 && byte.is_ascii_digit() {

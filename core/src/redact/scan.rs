@@ -5,13 +5,12 @@ use std::ops::Range;
 use super::keys::KeyNames;
 use super::mask_for;
 use super::pattern::{assignment, card, credential, jwt, pem, token};
+use crate::lanes;
 
 /// Fewer bytes hold no secret: `pin=1` is the shortest that does.
 const SHORTEST: usize = 5;
 /// Fewer bytes hold no token of a known form.
 const SHORTEST_TOKEN: usize = 15;
-/// Fewer digits are no card number.
-const CARD_DIGITS_MIN: usize = 13;
 
 /// What a byte may be the sign of. The patterns are asked at these bytes only.
 pub(super) const NOTHING: u8 = 0;
@@ -30,19 +29,29 @@ const DIGIT: u8 = 32;
 /// `b`, `B`: without one there is no `Bearer` and no `Basic`. No pattern is asked at it.
 const LETTER_B: u8 = 64;
 
+#[inline(always)]
+const fn is(sign: u8, stands: bool) -> u8 {
+    sign & (stands as u8).wrapping_neg()
+}
+
+/// The sign that a byte may be, by comparisons alone: see [`lanes::any`].
+#[inline(always)]
+const fn sign(byte: u8) -> u8 {
+    is(EQUALS, byte == b'=')
+        | is(COLON, byte == b':')
+        | is(PREFIX, (byte == b'_') | (byte == b'-') | (byte == b'.') | (byte == b'I'))
+        | is(JWT, byte == b'J')
+        | is(SPACE, (byte == b' ') | (byte == b'\t'))
+        | is(LETTER_B, byte | 0x20 == b'b')
+}
+
 const SIGNS: [u8; 256] = {
     let mut signs = [NOTHING; 256];
-    signs[b'=' as usize] = EQUALS;
-    signs[b':' as usize] = COLON;
-    signs[b'_' as usize] = PREFIX;
-    signs[b'-' as usize] = PREFIX;
-    signs[b'.' as usize] = PREFIX;
-    signs[b'I' as usize] = PREFIX;
-    signs[b'J' as usize] = JWT;
-    signs[b' ' as usize] = SPACE;
-    signs[b'\t' as usize] = SPACE;
-    signs[b'b' as usize] = LETTER_B;
-    signs[b'B' as usize] = LETTER_B;
+    let mut byte = 0;
+    while byte < signs.len() {
+        signs[byte] = sign(byte as u8);
+        byte += 1;
+    }
     let mut digit = b'0';
     while digit <= b'9' {
         signs[digit as usize] = DIGIT;
@@ -57,35 +66,20 @@ pub(super) fn signs_in(text: &[u8]) -> u8 {
     if text.len() < SHORTEST {
         return NOTHING;
     }
-    let (mut signs, mut digits) = (NOTHING, 0);
-    for byte in text {
-        let sign = SIGNS[usize::from(*byte)];
-        signs |= sign;
-        digits += usize::from(sign == DIGIT);
+    let mut signs = lanes::any(text, sign);
+    if signs & PREFIX != 0 && (text.len() < SHORTEST_TOKEN || !token::may_stand_in(text)) {
+        signs &= !PREFIX;
     }
-    if text.len() < SHORTEST_TOKEN {
-        signs &= !(PREFIX | JWT);
+    if signs & JWT != 0 && (text.len() < SHORTEST_TOKEN || !jwt::may_stand_in(text)) {
+        signs &= !JWT;
     }
     if signs & LETTER_B == 0 || text.len() < credential::SHORTEST {
         signs &= !SPACE;
     }
-    if digits < CARD_DIGITS_MIN || !has_long_number(text) {
-        signs &= !DIGIT;
+    if card::may_stand_in(text) {
+        signs |= DIGIT;
     }
     signs & !LETTER_B
-}
-
-/// Whether so many digits as a card has stand with nothing but spaces and dashes between. Without a branch a
-/// byte: digits come and go in no order that a processor could learn.
-fn has_long_number(text: &[u8]) -> bool {
-    let (mut run, mut longest) = (0_usize, 0);
-    for byte in text {
-        let digit = byte.is_ascii_digit();
-        let goes_on = digit | (*byte == b' ') | (*byte == b'-');
-        run = (run + usize::from(digit)) & usize::from(goes_on).wrapping_neg();
-        longest = longest.max(run);
-    }
-    longest >= CARD_DIGITS_MIN
 }
 
 /// Most passes over one text. A mask can make another secret visible only in texts built for it, each pass
@@ -95,9 +89,9 @@ const PASSES_MAX: usize = 8;
 /// `text` with its secrets masked, or `None` if there are none. Masks replace whole characters. Nothing is left
 /// that a second call would mask.
 pub(super) fn mask(text: &[u8], keys: &KeyNames) -> Option<Vec<u8>> {
-    let mut masked = mask_once(text, keys)?;
+    let mut masked = mask_once(text, keys, signs_in(text))?;
     for _ in 1..PASSES_MAX {
-        match mask_once(&masked, keys) {
+        match mask_once(&masked, keys, signs_in(&masked)) {
             Some(more) => masked = more,
             None => break,
         }
@@ -105,8 +99,8 @@ pub(super) fn mask(text: &[u8], keys: &KeyNames) -> Option<Vec<u8>> {
     Some(masked)
 }
 
-fn mask_once(text: &[u8], keys: &KeyNames) -> Option<Vec<u8>> {
-    let mut scan = Scan { text, keys, signs: signs_in(text), no_jwt_before: 0 };
+fn mask_once(text: &[u8], keys: &KeyNames, signs: u8) -> Option<Vec<u8>> {
+    let mut scan = Scan { text, keys, signs, no_jwt_before: 0 };
     let mut out: Option<Vec<u8>> = None;
     let (mut copied, mut at) = (0, 0);
     while let Some(secret) = scan.next(at) {
@@ -158,6 +152,52 @@ impl Scan<'_> {
             JWT => jwt::at_j(text, at, &mut self.no_jwt_before),
             SPACE => credential::at_space(text, at),
             _ => card::at_digit(text, at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces of secrets and what looks like them, in any order and cut anywhere.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        const PIECES: [&str; 22] = [
+            "ghp_",
+            "AKIA",
+            "AIza",
+            "sk-",
+            "xoxb-",
+            "hvs.",
+            "-----BEGIN ",
+            "PRIVATE KEY-----",
+            "eyJ",
+            "eyJhbGciOiJI",
+            "Bearer ",
+            "basic\t",
+            "4111",
+            "1111",
+            "4111111111111111",
+            "-",
+            " ",
+            ".",
+            "password",
+            "=",
+            "://u:",
+            "a1B2c3D4",
+        ];
+        prop::collection::vec((0..PIECES.len(), 0_usize..4), 1..14).prop_map(|picked| {
+            picked.iter().flat_map(|(piece, cut)| PIECES[*piece].bytes().skip(*cut / 2)).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_sign_is_ruled_out_only_where_its_pattern_finds_nothing(text in pieces()) {
+            let keys = KeyNames::standard();
+            let all = EQUALS | COLON | PREFIX | JWT | SPACE | DIGIT;
+            prop_assert_eq!(mask_once(&text, &keys, signs_in(&text)), mask_once(&text, &keys, all));
         }
     }
 }

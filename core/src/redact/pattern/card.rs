@@ -7,6 +7,42 @@ use super::run;
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
 
+/// Whether so many digits as a card has stand with nothing but spaces and dashes between, and a group of them begins
+/// as a card can. So many bytes in a row cover a multiple of their number: only those places are looked at.
+#[inline]
+pub(in crate::redact) fn may_stand_in(text: &[u8]) -> bool {
+    let mut at = DIGITS_MIN - 1;
+    while at < text.len() {
+        if goes_on(text[at]) {
+            let begin = at - text[..at].iter().rev().take_while(|b| goes_on(**b)).count();
+            let end = at + run(text, at, goes_on);
+            if end - begin >= DIGITS_MIN && is_long_number(&text[begin..end]) {
+                return true;
+            }
+            at = end;
+        }
+        at += DIGITS_MIN;
+    }
+    false
+}
+
+#[inline(always)]
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_digit() | (byte == b' ') | (byte == b'-')
+}
+
+fn is_long_number(run: &[u8]) -> bool {
+    let digits = run.iter().map(|b| usize::from(b.is_ascii_digit())).sum::<usize>();
+    let begins =
+        |(at, byte): (usize, &u8)| is_first_digit(*byte) && (at == 0 || !run[at - 1].is_ascii_digit());
+    digits >= DIGITS_MIN && run.iter().enumerate().any(begins)
+}
+
+/// Whether some issuer's numbers begin so, see [`has_issuer`].
+fn is_first_digit(byte: u8) -> bool {
+    matches!(byte, b'2'..=b'6' | b'8' | b'9')
+}
+
 /// The card number whose first digit is at `at`: 13 to 19 digits, whole or in the usual groups with single spaces
 /// or dashes between.
 ///
@@ -46,7 +82,7 @@ fn may_begin(text: &[u8], at: usize) -> bool {
         Some(b'.') => before(2).is_some_and(|b| b.is_ascii_digit()),
         _ => false,
     };
-    if inside {
+    if inside || !is_first_digit(text[at]) {
         return false;
     }
     let area = &text[at..text.len().min(at + DIGITS_MAX + 1)];

@@ -13,6 +13,11 @@ const PAYLOAD_MIN: usize = 8;
 /// Parts of an encrypted one, RFC 7516.
 const PARTS_MAX: usize = 5;
 
+/// Whether some token can begin in `text`.
+pub(in crate::redact) fn may_stand_in(text: &[u8]) -> bool {
+    text.windows(BEGINS.len()).any(|three| three == BEGINS)
+}
+
 /// The token whose third letter is at `at`, whole. None begins before `none_before`, which grows past a run that
 /// holds none.
 ///

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{is_token_byte, run};
+use crate::lanes;
 
 /// A form of token: its first letters, and what follows them at least.
 struct Form {
@@ -74,6 +75,9 @@ const FORMS: [Form; 32] = [
     form("sntrys_", 20, base64),
 ];
 
+/// The shortest tail of all forms.
+const TAIL_MIN: usize = 8;
+
 /// The last three bytes of every prefix, hashed: nearly all dashes and dots are decided by these.
 const ENDINGS: [u64; 8] = {
     let mut endings = [0; 8];
@@ -97,6 +101,27 @@ const fn ending_hash(text: &[u8]) -> Option<usize> {
 const KEYS_WITH_I: [Form; 3] =
     [form("AKIA", 16, upper), form("ASIA", 16, upper), form("AIza", 30, is_token_byte)];
 
+/// Whether a byte of `text` can end a prefix, be the `I` of `AKIA` and its like, or begin a private key in PEM: a
+/// look at it and its neighbours, which is enough for nearly all dashes, dots and underscores.
+#[inline]
+pub(in crate::redact) fn may_stand_in(text: &[u8]) -> bool {
+    // What has no eight bytes behind it ends no prefix.
+    let area = &text[..text.len().saturating_sub(TAIL_MIN)];
+    let is_sign = |byte: u8| (byte == b'-') | (byte == b'_') | (byte == b'.') | (byte == b'I');
+    lanes::any_place(area, is_sign, |at| match (area[at], &area[..=at]) {
+        (b'I', [.., b'K' | b'S' | b'A', _]) => true,
+        (b'I', _) => false,
+        (b'-', [.., b'-', _]) => true,
+        (_, head) => may_end_prefix(head),
+    })
+}
+
+/// Whether `head` ends as some prefix does, but for false hopes.
+#[inline]
+fn may_end_prefix(head: &[u8]) -> bool {
+    ending_hash(head).is_some_and(|last| ENDINGS[last / 64] & 1 << (last % 64) != 0)
+}
+
 /// The token behind the prefix that ends (or for `AKIA` and its like, has its `I`) at `at`.
 pub(in crate::redact) fn at_prefix(text: &[u8], at: usize) -> Option<Range<usize>> {
     if text[at] == b'I' {
@@ -104,12 +129,11 @@ pub(in crate::redact) fn at_prefix(text: &[u8], at: usize) -> Option<Range<usize
     }
     let tail = at + 1;
     let head = &text[..tail];
-    let last = ending_hash(head)?;
-    if ENDINGS[last / 64] & 1 << (last % 64) == 0 {
+    if !may_end_prefix(head) {
         return None;
     }
-    // The shortest tail of all forms; ordinary words with a dash or a dot end here.
-    if text.len() < tail + 8 || !text[tail..tail + 8].iter().all(|b| base64(*b)) {
+    // Ordinary words with a dash or a dot end here.
+    if text.len() < tail + TAIL_MIN || !text[tail..tail + TAIL_MIN].iter().all(|b| base64(*b)) {
         return None;
     }
     let form = FORMS.iter().find(|form| head.ends_with(form.prefix))?;
