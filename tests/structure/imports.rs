@@ -6,7 +6,7 @@ use crate::metadata::{closure, declared, ours, text};
 use crate::tree::none;
 
 /// For each crate of ours, the crates of ours that it may depend on. Dev-dependencies may add the testkit.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("veribus-core", &[]),
     ("veribus-sources", &["veribus-core"]),
     ("veribus-detection", &["veribus-core"]),
@@ -15,6 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("veribus-testkit", &["veribus-core"]),
     ("veribus", &["veribus-core", "veribus-handlers"]),
     ("veribus-collector", &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources"]),
+    ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-testkit"]),
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
     ("xtask", &[]),

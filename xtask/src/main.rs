@@ -3,6 +3,7 @@
 mod command;
 mod console;
 mod crates;
+mod faults;
 mod readme;
 mod shell;
 mod step;
@@ -19,10 +20,13 @@ const HELP: &str = "\
 Tasks of this repository.
 
 Usage: cargo xtask test [--quick]
+       cargo xtask faults [--tier 0|1]
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
   test --quick   for daily work: format, scripts, lints and tests; no documentation, no feature walk,
                  no release build
+  faults         the fault tests with real processes, at tier 0 (as in `test`) or 1 (ten times as much and more);
+                 appends what was done to tests/LEDGER.md
 
 The last line counts the tests: `N passed, N failed`.
 Exit code: 0 all green, 1 a step failed, 2 usage.";
@@ -33,11 +37,14 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test"] => run_plan(false),
         ["test", "--quick"] => run_plan(true),
+        ["faults"] => run_faults("0"),
+        ["faults", "--tier", tier @ ("0" | "1")] => run_faults(tier),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             ExitCode::SUCCESS
         }
         [] => usage("no task given"),
+        ["faults", ..] => usage("`faults` takes `--tier 0` or `--tier 1`"),
         ["test", unknown, ..] => usage(&format!("unknown argument `{unknown}` for `test`")),
         [unknown, ..] => usage(&format!("unknown task `{unknown}`")),
     }
@@ -62,6 +69,16 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::daily("the program of the README", readme::program_runs),
         Step::thorough("the first command of the README", readme::first_command_runs),
     ])
+}
+
+fn run_faults(tier: &str) -> ExitCode {
+    match workspace::enter_root().and_then(|()| faults::run(tier)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            say(&format!("xtask: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn usage(reason: &str) -> ExitCode {

@@ -1,0 +1,14 @@
+//! What the fault tests share: a collector that can be killed, a sender that keeps what was not answered, tiers.
+//!
+//! Each test prints its seed (`VERIBUS_SEED=…` runs it again) and one line that begins with `ledger:`, which
+//! `cargo xtask faults` collects. `VERIBUS_FAULT_TIER` chooses how much is done: 0 in every test run, 1 before a
+//! milestone. See `docs/reliability.md`.
+
+mod collector;
+mod http;
+mod ledger;
+mod sender;
+
+pub use collector::{Collector, Injection, strace_is_there};
+pub use ledger::{Tier, held_to, ledger_line};
+pub use sender::{Sender, Target};
