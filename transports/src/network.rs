@@ -115,7 +115,7 @@ impl Dialer {
     }
 
     /// The other end's words, escaped, cut, and without our secrets should it repeat them.
-    fn words(&self, words: &str) -> String {
+    pub(crate) fn words(&self, words: &str) -> String {
         let secrets = [&self.password, &self.token].into_iter().flatten().map(Secret::reveal);
         let hidden = secrets.fold(words.to_owned(), |text, secret| text.replace(secret, "***"));
         truncated(&hidden, WORDS_MAX).to_string()
