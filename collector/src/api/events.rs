@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use veribus_core::event::limits::NAME_BYTES_MAX;
 use veribus_core::transport::ParcelId;
-use veribus_core::{Account, Timestamp};
+use veribus_core::{Account, Clock as _, SystemClock, Timestamp};
 
 use crate::ingest::{self, Decoded, Encoding, Job, Refused, Rejected, Rejection};
 use crate::server::{ApiError, State};
@@ -60,6 +60,7 @@ pub(super) async fn post(
     let Decoded { source, instance, losses, lanes, extra, events, places, mut rejected, redacted } = decoded;
     state.counters.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
     state.counters.redacted.fetch_add(redacted, Ordering::Relaxed);
+    slow_down(&state, events.len())?;
     let account = instance.map(|instance| Account { instance, losses, lanes });
     if events.is_empty() && account.as_ref().is_none_or(Account::is_empty) {
         return Ok(Json(Receipt { rejected, parcel, ..Receipt::default() }));
@@ -108,6 +109,20 @@ async fn commit(
         Ok(Err(Refused { code })) => Err(unavailable(code)),
         Err(_writer_gone) => Err(unavailable("STOPPING")),
     }
+}
+
+/// 429 if the token has sent more than it may.
+fn slow_down(state: &State, events: usize) -> Result<(), ApiError> {
+    let Some(rate) = &state.rate else { return Ok(()) };
+    rate.take(events, SystemClock.steady()).map_err(|wait| {
+        state.counters.rate_refusals.fetch_add(1, Ordering::Relaxed);
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let message = "more events a second than this token may send";
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message)
+            .limit(rate.per_second().into(), None)
+            .retry_after(seconds)
+            .hint("send the same batch again later; nothing of it was stored")
+    })
 }
 
 fn count_refusal(state: &State) {

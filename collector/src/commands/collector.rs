@@ -1,6 +1,7 @@
 //! `veribus collector`: takes events in, stores, detects, answers questions, until it is told to stop.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use veribus_core::escape::Escaped;
@@ -21,6 +22,9 @@ pub struct Args {
     /// Folder of the store, the audit trail and the token
     #[arg(long, env = "VERIBUS_DATA", default_value = DEFAULT_DATA_DIR, value_name = "FOLDER")]
     data: PathBuf,
+    /// Most events a second over HTTP; beyond it senders get 429 and come again [default: no limit]
+    #[arg(long, env = "VERIBUS_MAX_EVENTS_PER_SECOND", value_name = "EVENTS")]
+    max_events_per_second: Option<NonZeroU32>,
 }
 
 /// Runs the collector until SIGTERM or SIGINT.
@@ -28,8 +32,12 @@ pub struct Args {
 /// # Errors
 /// [`CommandError`]: exit code 2 if it does not start, 70 if one of its threads ended with a fault.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
-    let collector =
-        Collector::open(&Config { listen: args.listen, data: args.data.clone() }).map_err(told)?;
+    let collector = Collector::open(&Config {
+        listen: args.listen,
+        data: args.data.clone(),
+        events_per_second_max: args.max_events_per_second,
+    })
+    .map_err(told)?;
     let address =
         collector.address().map_err(|e| CommandError::usage("cannot tell the address").because(e))?;
     if let Some(token) = collector.new_token() {

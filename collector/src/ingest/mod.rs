@@ -5,6 +5,7 @@ mod decode;
 mod expand;
 mod prune;
 mod queue;
+mod rate;
 mod writer;
 
 pub use body::{PaidBody, queue_full, read};
@@ -12,4 +13,5 @@ pub use decode::{Decoded, Encoding, Rejection, decode};
 pub use expand::{EXPANDED_BYTES_MAX, expand};
 pub use prune::{prune, pruned_event};
 pub use queue::{Job, QUEUE_BYTES_MAX, Queue, Refused, Rejected, Reply};
+pub use rate::RateLimit;
 pub use writer::Writer;

@@ -33,6 +33,8 @@ pub struct Counters {
     pub auth_failures: AtomicU64,
     /// Requests refused because too much was waiting.
     pub queue_refusals: AtomicU64,
+    /// Requests refused because the token sent too many events.
+    pub rate_refusals: AtomicU64,
     /// Connections closed at once because there were too many.
     pub connections_refused: AtomicU64,
     /// Events of the collector itself that found the queue full.
@@ -111,6 +113,11 @@ impl Counters {
                 "veribus_collector_queue_refusals_total",
                 "Requests refused by a full queue.",
                 &self.queue_refusals,
+            ),
+            (
+                "veribus_collector_rate_refusals_total",
+                "Requests beyond the limit of events a second.",
+                &self.rate_refusals,
             ),
             (
                 "veribus_collector_connections_refused_total",

@@ -7,6 +7,7 @@ mod state;
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -25,7 +26,7 @@ pub use state::State;
 use crate::api;
 use crate::auth::{Authenticator, Token, TokenError};
 use crate::data_dir::{DataDir, DataDirError, DataLock};
-use crate::ingest::{Queue, Writer};
+use crate::ingest::{Queue, RateLimit, Writer};
 use crate::pipeline::{Detection, DetectionError, Pipeline, Trail, TrailError, TrailState};
 use crate::store::{AUDIT_CURSOR, Reader, SqliteStore, Store, StoreError};
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Most events a second that the token may send over HTTP; `None` for as many as the store takes.
+    pub events_per_second_max: Option<NonZeroU32>,
 }
 
 /// A collector that is set up and listens, but does not serve yet.
@@ -148,7 +151,9 @@ impl Collector {
             counters: Arc::clone(&counters),
             clock: Arc::new(SystemClock),
         };
-        let state = State::new(dir, Authenticator::new(&token)?, queue, live, counters, Arc::clone(&audited));
+        let door = Authenticator::new(&token)?;
+        let mut state = State::new(dir, door, queue, live, counters, Arc::clone(&audited));
+        state.rate = config.events_per_second_max.map(RateLimit::new);
         let spawn = |name: &str| thread::Builder::new().name(name.into());
         let writer = spawn("veribus-writer").spawn(|| writer.run()).map_err(CollectorError::Threads)?;
         let trail = spawn("veribus-trail").spawn(|| trail.run()).map_err(CollectorError::Threads)?;

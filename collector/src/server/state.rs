@@ -11,7 +11,7 @@ use veribus_core::{Clock, Severity, SystemClock, Timestamp, event};
 use super::Counters;
 use crate::auth::{AuthError, Authenticator, FailureLimiter};
 use crate::data_dir::DataDir;
-use crate::ingest::{Job, Queue};
+use crate::ingest::{Job, Queue, RateLimit};
 use crate::pipeline::{Commit, NO_IDENTITY, TrailState};
 
 /// Watchers of the live stream at once.
@@ -25,6 +25,8 @@ pub struct State {
     failures: Mutex<FailureLimiter>,
     /// The way to the writer.
     pub queue: Queue,
+    /// How many events the token may send, if there is a limit.
+    pub rate: Option<RateLimit>,
     /// New events as they are committed.
     pub live: broadcast::Sender<Arc<Commit>>,
     /// What is counted.
@@ -53,6 +55,7 @@ impl State {
             authenticator,
             failures: Mutex::default(),
             queue,
+            rate: None,
             live,
             counters,
             audited,

@@ -24,9 +24,15 @@ pub struct Running {
 impl Running {
     /// Starts one on `data` and waits until it listens.
     pub fn start(data: &Path) -> Running {
+        Running::start_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(data: &Path, more: &[&str]) -> Running {
         let mut child = Command::new(VERIBUS)
             .args(["collector", "--listen", "127.0.0.1:0", "--quiet", "--data"])
             .arg(data)
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
