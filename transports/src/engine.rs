@@ -19,6 +19,8 @@ const NEWS_MAX: usize = 65_536;
 const TICK: Duration = Duration::from_millis(20);
 /// Starts of senders whose receipts are known.
 const STARTS_MAX: usize = 256;
+/// Parcels of which it is remembered that they were accepted.
+const ACCEPTED_MAX: usize = 65_536;
 
 /// How one kind of way connects and talks; runs on the engine's thread.
 pub(crate) trait Way: Send + 'static {
@@ -250,6 +252,8 @@ struct Ledger {
     waiting: HashMap<ParcelId, Waiting>,
     /// For each start of a sender, its highest parcel sent.
     starts: HashMap<u64, u64>,
+    /// How often a parcel was accepted that has no receipt yet; what does not fit is not remembered.
+    accepted: HashMap<ParcelId, u32>,
 }
 
 struct Waiting {
@@ -282,8 +286,18 @@ impl Out {
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
     pub(crate) fn accepted(&self, id: ParcelId) {
         if self.answered(id) {
+            let accepted = &mut self.ledger.borrow_mut().accepted;
+            if accepted.len() < ACCEPTED_MAX || accepted.contains_key(&id) {
+                *accepted.entry(id).or_insert(0) += 1;
+            }
             self.say(News::Accepted(id));
         }
+    }
+
+    /// How often it was accepted without a receipt.
+    #[cfg_attr(not(feature = "nats"), allow(dead_code))]
+    pub(crate) fn times_accepted(&self, id: ParcelId) -> u32 {
+        self.ledger.borrow().accepted.get(&id).copied().unwrap_or(0)
     }
 
     /// It did not get through.
@@ -305,7 +319,10 @@ impl Out {
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
     pub(crate) fn receipt(&self, bytes: &[u8]) {
         let news = match StoreReceipt::from_json(bytes) {
-            Ok(receipt) if self.was_sent(receipt.parcel) => News::Receipt(receipt),
+            Ok(receipt) if self.was_sent(receipt.parcel) => {
+                self.ledger.borrow_mut().accepted.remove(&receipt.parcel);
+                News::Receipt(receipt)
+            }
             Ok(receipt) => {
                 News::Suspicious(format!("a receipt of the parcel {}, never sent here", receipt.parcel))
             }

@@ -1,0 +1,67 @@
+//! NATS JetStream keeps every promise of a transport, against a real server that is killed and frozen.
+#![cfg(feature = "nats")]
+
+use std::time::{Duration, Instant};
+
+use veribus_core::transport::{Subscription, TransportFactory};
+use veribus_testkit::server::{Kind, Server};
+use veribus_testkit::transport_suite::{ANSWER_TIMEOUT, IN_FLIGHT_MAX, UnderTest, parcel};
+use veribus_transports::{Options, from_url, subscription_from_url};
+
+const PASSWORD: &str = "hunter2";
+
+struct Nats(Server);
+
+impl Nats {
+    fn url(&self, stream: &str) -> String {
+        format!("nats://alice:{PASSWORD}@{}?stream={stream}", self.0.address())
+    }
+}
+
+fn options() -> Options {
+    Options::new()
+        .set("answer_timeout", format!("{}ms", ANSWER_TIMEOUT.as_millis()))
+        .set("in_flight_max", IN_FLIGHT_MAX.to_string())
+}
+
+impl UnderTest for Nats {
+    fn factory(&self) -> TransportFactory {
+        from_url(&self.url("veribus"), &options()).unwrap()
+    }
+    fn subscription(&self) -> Box<dyn Subscription> {
+        subscription_from_url(&self.url("veribus"), &options()).unwrap()
+    }
+    fn kill(&mut self) {
+        self.0.kill();
+    }
+    fn restart(&mut self) {
+        self.0.restart().unwrap();
+    }
+    fn freeze(&mut self) -> bool {
+        self.0.freeze();
+        true
+    }
+    fn thaw(&mut self) {
+        self.0.thaw();
+    }
+    fn secret(&self) -> &str {
+        PASSWORD
+    }
+}
+
+fn nats() -> Result<Nats, String> {
+    let users = format!("authorization {{ user: alice, password: {PASSWORD} }}");
+    Server::start(Kind::Nats(users)).map(Nats)
+}
+
+veribus_testkit::transport_suite!(nats());
+
+#[test]
+fn a_wrong_password_is_a_refusal_that_does_not_repeat_it() {
+    let Ok(server) = nats() else { return eprintln!("skipped: no nats-server") };
+    let url = format!("nats://alice:letmein@{}", server.0.address());
+    let mut transport = from_url(&url, &Options::new()).unwrap()().unwrap();
+    let error = transport.send(&parcel(1, 1), Instant::now() + Duration::from_secs(5)).unwrap_err();
+    assert_eq!(error.code(), "UNAUTHORIZED");
+    assert!(!format!("{error:?}").contains("letmein"), "{error:?}");
+}
