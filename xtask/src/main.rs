@@ -4,6 +4,7 @@ mod command;
 mod console;
 mod crates;
 mod faults;
+mod instructions;
 mod readme;
 mod shell;
 mod step;
@@ -67,6 +68,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
         Step::daily("the program of the README", readme::program_runs),
+        Step::thorough("instructions of the hot paths", instructions::stay_within_their_record),
         Step::thorough("the first command of the README", readme::first_command_runs),
     ])
 }
