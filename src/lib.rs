@@ -35,7 +35,8 @@
 //!
 //! # Features
 //!
-//! `audit`, `metrics` and `alert` (on by default) bring the handlers of these names, `webhook` alerts over HTTPS;
+//! `audit`, `metrics` and `alert` (on by default) bring the handlers of these names, `webhook` alerts over HTTPS, `forward`
+//! the way to a collector;
 //! `opentelemetry` and `tracing` pick up the trace context of the current span.
 //!
 //! # The promise
@@ -46,6 +47,6 @@
 
 #[doc(inline)]
 pub use veribus_core::*;
-#[cfg(any(feature = "audit", feature = "metrics", feature = "alert"))]
+#[cfg(any(feature = "audit", feature = "metrics", feature = "alert", feature = "forward"))]
 #[doc(inline)]
 pub use veribus_handlers::*;

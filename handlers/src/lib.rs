@@ -7,6 +7,8 @@
 pub mod alert;
 #[cfg(feature = "audit")]
 pub mod audit;
+#[cfg(feature = "forward")]
+pub mod forward;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
@@ -16,5 +18,7 @@ pub use alert::WebhookSink;
 pub use alert::{Alert, AlertHandler, AlertRule, AlertSink, SinkError, StdoutSink};
 #[cfg(feature = "audit")]
 pub use audit::{AuditBuilder, AuditError, AuditLogger, SyncPolicy};
+#[cfg(feature = "forward")]
+pub use forward::{ForwardBuilder, ForwardError, ForwardHandler, ForwardHealth, ForwardWatch, SpoolSettings};
 #[cfg(feature = "metrics")]
 pub use metrics::{MetricsCollector, MetricsHandle};

@@ -1,0 +1,72 @@
+//! A spool whose lock is free belongs to a process that is gone: its events are sent under its own identity.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+
+use veribus_core::fs::{EntryKind, Locking, OpenHow};
+
+use super::record::Place;
+use super::segment::{self, HEADER, Header};
+use super::spool::{Segment, Spool};
+
+/// What looking for orphans found.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    /// Taken over: this process holds their locks.
+    pub(crate) spools: Vec<Spool>,
+    /// Left as they are, and why.
+    pub(crate) set_aside: Vec<String>,
+}
+
+/// The id of a spool by the name of its directory.
+pub(crate) fn spool_id(name: &str) -> Option<u64> {
+    segment::number(&format!("{name}.seg"))
+}
+
+/// Looks beside `own` for spools that nobody holds. `known` are those that were taken before.
+pub(crate) fn adopt(own: &Spool, known: &BTreeSet<u64>) -> Orphans {
+    let mut orphans = Orphans::default();
+    let Some(root) = own.dir.parent() else { return orphans };
+    let mut names = own.fs.list(root).unwrap_or_default();
+    names.sort();
+    for entry in names {
+        let Some(id) = spool_id(&entry.name).filter(|id| *id != own.id && !known.contains(id)) else {
+            continue;
+        };
+        let dir = root.join(&entry.name);
+        match one(own, &dir, id) {
+            Ok(Some(spool)) => orphans.spools.push(spool),
+            Ok(None) => {}
+            Err(why) => orphans.set_aside.push(format!("{}: {why}", dir.display())),
+        }
+    }
+    orphans
+}
+
+fn one(own: &Spool, dir: &Path, id: u64) -> Result<Option<Spool>, String> {
+    let said = |error: std::io::Error| error.to_string();
+    own.fs.create_dir(dir).map_err(said)?;
+    let lock = match own.fs.lock(&dir.join("lock")).map_err(said)? {
+        Locking::Held(_) => return Ok(None),
+        Locking::Taken(lock) => lock,
+    };
+    let mut segments = Vec::new();
+    for entry in own.fs.list(dir).map_err(said)? {
+        let Some(number) = segment::number(&entry.name) else { continue };
+        let EntryKind::File(bytes) = entry.kind else {
+            return Err(format!("{} is no ordinary file", entry.name));
+        };
+        let file = own.fs.open(&dir.join(&entry.name), OpenHow::Read).map_err(said)?;
+        let header = segment::read_range(&*file, 0, HEADER).map_err(said)?;
+        let instance = match segment::read_header(&header, Place { spool: id, segment: number }) {
+            Header::Newer(version) => {
+                return Err(format!("{} is of format {version}, newer than this program", entry.name));
+            }
+            Header::Sound(instance) => Some(instance),
+            Header::Damaged => None,
+        };
+        segments.push(Segment { number, bytes, instance });
+    }
+    segments.sort_by_key(|segment| segment.number);
+    Ok(Some(Spool::adopt(dir.to_owned(), id, VecDeque::from(segments), own, lock)))
+}

@@ -1,0 +1,292 @@
+//! Reads a spool from its cursor on, into what one parcel takes; what is damaged or expired goes along as losses.
+
+use veribus_core::codec::Batch;
+use veribus_core::event::limits::BATCH_LOSSES_MAX;
+use veribus_core::fs::{FsFile, OpenHow};
+use veribus_core::{EventId, InstanceId, LaneMark, LossReason, LossRecord, Source, Timestamp};
+
+use super::cursor::Position;
+use super::error::ForwardError;
+use super::record::{DURABLE, Head, Kind, Place};
+use super::segment::{self, HEADER, Header, Step, Walk};
+use super::spool::Spool;
+
+/// Bytes read at once.
+const WINDOW: u64 = 1 << 20;
+
+/// What one parcel takes.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) instance: InstanceId,
+    pub(crate) source: Source,
+    pub(crate) ids: Vec<EventId>,
+    pub(crate) events: Vec<u8>,
+    /// Where each event ends in `events`.
+    pub(crate) ends: Vec<usize>,
+    pub(crate) losses: Vec<LossRecord>,
+    pub(crate) lanes: Vec<LaneMark>,
+    /// The cursor once it is receipted.
+    pub(crate) end: Position,
+    /// Events that then leave the spool.
+    pub(crate) covered: u64,
+}
+
+impl Chunk {
+    pub(crate) fn empty(instance: InstanceId, source: Source) -> Self {
+        Chunk {
+            instance,
+            source,
+            ids: Vec::new(),
+            events: Vec::new(),
+            ends: Vec::new(),
+            losses: Vec::new(),
+            lanes: Vec::new(),
+            end: Position::default(),
+            covered: 0,
+        }
+    }
+
+    /// Its two halves; the second frees what both held.
+    pub(crate) fn halves(self) -> (Chunk, Chunk) {
+        let Chunk { instance, source, mut ids, mut events, mut ends, losses, lanes, end, covered } = self;
+        let middle = ids.len() / 2;
+        let cut = middle.checked_sub(1).map_or(0, |last| ends[last]);
+        let mut second = Chunk::empty(instance, source.clone());
+        (second.ids, second.events) = (ids.split_off(middle), events.split_off(cut));
+        second.ends = ends.split_off(middle).into_iter().map(|end| end - cut).collect();
+        (second.end, second.covered) = (end, covered);
+        let first = Chunk { ids, events, ends, losses, lanes, ..Chunk::empty(instance, source) };
+        (first, second)
+    }
+
+    /// Adds the events of `more`, of the same instance, behind these.
+    pub(crate) fn join(&mut self, more: Chunk) {
+        let begin = self.events.len();
+        self.ids.extend(more.ids);
+        self.events.extend(more.events);
+        self.ends.extend(more.ends.into_iter().map(|end| end + begin));
+        self.covered += more.covered;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.losses.is_empty() && self.lanes.is_empty()
+    }
+}
+
+/// Where a reader stands in a spool.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    at: Position,
+    last_key: u64,
+    instance: Option<InstanceId>,
+    source: Source,
+    file: Option<(u64, Box<dyn FsFile>)>,
+    /// Whether accounts are passed on; a live spool's go ahead of its events.
+    with_accounts: bool,
+    /// Bytes that were no record.
+    pub(crate) damaged_bytes: u64,
+}
+
+impl Reader {
+    pub(crate) fn new(spool: &Spool, with_accounts: bool) -> Self {
+        Reader {
+            at: spool.cursor(),
+            last_key: 0,
+            instance: None,
+            source: spool.source().clone(),
+            file: None,
+            with_accounts,
+            damaged_bytes: 0,
+        }
+    }
+
+    /// Whether everything in the spool was handed out.
+    pub(crate) fn is_at_end(&self, spool: &Spool) -> bool {
+        let state = spool.state();
+        let is_read =
+            |last: &super::spool::Segment| self.at >= Position { segment: last.number, offset: last.bytes };
+        state.segments.back().is_none_or(is_read)
+    }
+
+    /// The next chunk of at most so many events and about so many bytes; `None` if nothing new is there.
+    ///
+    /// # Errors
+    /// [`ForwardError::Io`]; the same chunk is tried again by the next call.
+    pub(crate) fn next(
+        &mut self,
+        spool: &Spool,
+        events_max: usize,
+        bytes_max: usize,
+    ) -> Result<Option<Chunk>, ForwardError> {
+        loop {
+            let Some(limit) = self.limit(spool) else { return Ok(None) };
+            if self.at.offset == 0 {
+                self.open(spool)?;
+                continue;
+            }
+            let before = self.at;
+            let chunk = match self.window(spool, limit, WINDOW, events_max, bytes_max)? {
+                Some(chunk) => Some(chunk),
+                // One record, or damage, is longer than a window.
+                None if self.at == before => self.window(spool, limit, u64::MAX, events_max, bytes_max)?,
+                None => None,
+            };
+            if let Some(chunk) = chunk.filter(|chunk| !chunk.is_empty() || chunk.covered > 0) {
+                return Ok(Some(chunk));
+            }
+            if self.at == before {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// To where the segment that this stands in can be read; goes to the next one where it is read to its end.
+    fn limit(&mut self, spool: &Spool) -> Option<u64> {
+        let state = spool.state();
+        loop {
+            let at = state.segments.iter().position(|segment| segment.number >= self.at.segment)?;
+            let found = &state.segments[at];
+            if found.number > self.at.segment {
+                self.at = Position { segment: found.number, offset: 0 };
+                self.last_key = 0;
+            }
+            if found.instance.is_some() {
+                self.instance = found.instance;
+            }
+            if self.at.offset < found.bytes {
+                return Some(found.bytes);
+            }
+            let next = state.segments.get(at + 1)?;
+            self.at = Position { segment: next.number, offset: 0 };
+            self.last_key = 0;
+        }
+    }
+
+    fn open(&mut self, spool: &Spool) -> Result<(), ForwardError> {
+        let place = Place { spool: spool.id, segment: self.at.segment };
+        let bytes = self.read(spool, 0, HEADER)?;
+        if let Header::Sound(instance) = segment::read_header(&bytes, place) {
+            self.instance = Some(instance);
+        }
+        self.at.offset = HEADER;
+        Ok(())
+    }
+
+    fn read(&mut self, spool: &Spool, from: u64, to: u64) -> Result<Vec<u8>, ForwardError> {
+        let number = self.at.segment;
+        let path = spool.segment_path(number);
+        if self.file.as_ref().is_none_or(|(open, _)| *open != number) {
+            let file = spool.fs.open(&path, OpenHow::Read).map_err(ForwardError::io("open", &path))?;
+            self.file = Some((number, file));
+        }
+        let Some((_, file)) = &self.file else { return Ok(Vec::new()) };
+        segment::read_range(&**file, from, to).map_err(ForwardError::io("read", &path))
+    }
+
+    fn window(
+        &mut self,
+        spool: &Spool,
+        limit: u64,
+        window: u64,
+        events_max: usize,
+        bytes_max: usize,
+    ) -> Result<Option<Chunk>, ForwardError> {
+        let to = self.at.offset.saturating_add(window).min(limit);
+        let bytes = self.read(spool, self.at.offset, to)?;
+        let place = Place { spool: spool.id, segment: self.at.segment };
+        let mut chunk: Option<Chunk> = None;
+        let mut walk = Walk::new(&bytes, place, self.at.offset, self.last_key);
+        while let Some(step) = walk.next() {
+            // A record that the window cuts off is read whole by the next.
+            if to < limit && matches!(step, Step::Damage { to: end, .. } if end == to) {
+                break;
+            }
+            self.at.offset = walk.offset();
+            self.last_key = walk.last_key();
+            if let Step::Record { head, payload } = &step
+                && head.kind == Kind::Source
+            {
+                self.source_record(payload);
+                continue;
+            }
+            let Some(instance) = self.instance else {
+                self.count_damage(&step);
+                continue;
+            };
+            let chunk = chunk.get_or_insert_with(|| self.chunk(instance));
+            match step {
+                Step::Record { head, payload } => self.record(spool, chunk, &head, payload),
+                Step::Damage { from, to, named } => {
+                    self.damaged_bytes += to - from;
+                    chunk.covered += u64::from(named.is_some());
+                    let now = Timestamp::now();
+                    chunk.losses.extend(named.map(|key| loss(key, LossReason::SpoolCorrupt, now)));
+                }
+            }
+            chunk.end = self.at;
+            if chunk.ids.len() >= events_max
+                || chunk.events.len() >= bytes_max
+                || chunk.losses.len() + chunk.lanes.len() >= BATCH_LOSSES_MAX / 2
+            {
+                break;
+            }
+        }
+        if self.at.offset < to && bytes.len() as u64 + self.at.offset < to {
+            // The file is shorter than it was: what is gone is gone.
+            self.at.offset = self.at.offset.max(limit);
+        }
+        Ok(chunk)
+    }
+
+    fn count_damage(&mut self, step: &Step<'_>) {
+        self.damaged_bytes += match step {
+            Step::Damage { from, to, .. } => to - from,
+            Step::Record { payload, .. } => payload.len() as u64,
+        };
+    }
+
+    fn chunk(&self, instance: InstanceId) -> Chunk {
+        let source = self.source.clone();
+        Chunk { end: self.at, ..Chunk::empty(instance, source) }
+    }
+
+    fn source_record(&mut self, payload: &[u8]) {
+        if let Ok(batch) = Batch::decode_msgpack(payload) {
+            self.source = batch.source;
+            self.instance = batch.instance.or(self.instance);
+        }
+    }
+
+    fn record(&mut self, spool: &Spool, chunk: &mut Chunk, head: &Head, payload: &[u8]) {
+        match head.kind {
+            Kind::Event if head.flags & DURABLE == 0 && spool.is_expired(head.time) => {
+                let at = Timestamp::from_nanos(head.time);
+                chunk.losses.push(loss(head.key, LossReason::Expired, at));
+                chunk.covered += 1;
+            }
+            Kind::Event => {
+                chunk.ids.push(id(chunk.instance, head.key));
+                chunk.events.extend_from_slice(payload);
+                chunk.ends.push(chunk.events.len());
+                chunk.covered += 1;
+            }
+            Kind::Account if self.with_accounts => {
+                if let Ok(batch) = Batch::decode_msgpack(payload) {
+                    chunk.losses.extend(batch.losses);
+                    chunk.lanes.extend(batch.lanes);
+                }
+            }
+            Kind::Account | Kind::Source => {}
+        }
+    }
+}
+
+fn id(instance: InstanceId, key: u64) -> EventId {
+    EventId::new(instance, (key >> 48) as u16, key & EventId::SEQ_MAX)
+}
+
+/// One event that was lost.
+pub(crate) fn loss(key: u64, reason: LossReason, at: Timestamp) -> LossRecord {
+    let (lane, seq) = ((key >> 48) as u16, key & EventId::SEQ_MAX);
+    LossRecord { lane, reason, first_seq: seq, last_seq: seq, count: 1, first_at: at, last_at: at }
+}

@@ -1,0 +1,491 @@
+//! The sender's thread: fills the window, sends, listens, frees what is receipted, and waits when it must.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use veribus_core::transport::{
+    Confirms, News, ParcelId, StoreReceipt, Transport, TransportError, TransportFactory,
+};
+use veribus_core::{InstanceId, LossReason, Rng, Timestamp};
+
+use super::adopt::adopt;
+use super::flight::{Flight, Progress};
+use super::handler::coalesce;
+use super::health::Breaker;
+use super::reader::{Chunk, Reader};
+use super::shared::Shared;
+use super::spool::Spool;
+
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+/// What nobody waits for is on the disk after this long.
+const SYNC_EVERY: Duration = Duration::from_millis(200);
+const ADOPT_EVERY: Duration = Duration::from_secs(30);
+/// Failures in a row after which one parcel at a time tries.
+const FAILURES_MAX: u32 = 5;
+/// A body stays far below what every transport takes.
+const BATCH_BYTES: usize = 1 << 20;
+/// Longest wait for news in one go.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+#[derive(Debug, Clone)]
+pub(crate) struct SenderSettings {
+    pub(crate) batch_events: usize,
+    pub(crate) linger: Duration,
+    pub(crate) compress_from: Option<usize>,
+    pub(crate) window: usize,
+    pub(crate) receipt_timeout: Duration,
+    pub(crate) back_off: (Duration, Duration),
+}
+
+impl Default for SenderSettings {
+    fn default() -> Self {
+        SenderSettings {
+            batch_events: 1000,
+            linger: Duration::from_millis(10),
+            compress_from: Some(16 << 10),
+            window: 16,
+            receipt_timeout: Duration::from_secs(30),
+            back_off: (Duration::from_millis(100), Duration::from_secs(30)),
+        }
+    }
+}
+
+/// A spool being sent: this process's, or one taken over.
+struct Stream {
+    spool: Arc<Spool>,
+    reader: Reader,
+    own: bool,
+}
+
+pub(crate) struct Sender {
+    shared: Arc<Shared>,
+    factory: Arc<TransportFactory>,
+    settings: SenderSettings,
+    rng: Arc<dyn Rng>,
+    start: u64,
+    parcels: u64,
+    transport: Option<Box<dyn Transport>>,
+    streams: Vec<Stream>,
+    /// The stream that is read next.
+    turn: usize,
+    flights: VecDeque<Flight>,
+    failures: u32,
+    not_before: Instant,
+    fill_at: Instant,
+    sync_at: Instant,
+    adopt_at: Instant,
+}
+
+/// A random part of a pause that doubles with each failure.
+fn pause(rng: &dyn Rng, (first, most): (Duration, Duration), failures: u32) -> Duration {
+    let longest = first.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(most);
+    let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(rng.below(nanos.saturating_add(1)))
+}
+
+impl Sender {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        factory: Arc<TransportFactory>,
+        settings: SenderSettings,
+        start: u64,
+        rng: Arc<dyn Rng>,
+    ) -> Sender {
+        let own = |spool: &Arc<Spool>| Stream {
+            reader: Reader::new(spool, false),
+            spool: spool.clone(),
+            own: true,
+        };
+        let (streams, now) = (shared.spool.iter().map(own).collect(), Instant::now());
+        let (transport, flights) = (None, VecDeque::new());
+        let (parcels, turn, failures) = (0, 0, 0);
+        let [not_before, fill_at, sync_at, adopt_at] = [now; 4];
+        Sender {
+            shared,
+            factory,
+            settings,
+            rng,
+            start,
+            parcels,
+            transport,
+            streams,
+            turn,
+            flights,
+            failures,
+            not_before,
+            fill_at,
+            sync_at,
+            adopt_at,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        loop {
+            self.keep_house();
+            let filled = self.fill();
+            self.send();
+            self.listen();
+            self.resend();
+            self.free();
+            self.report();
+            let closing = self.shared.waiting().closing;
+            let idle = self.flights.is_empty() && !filled;
+            if closing.is_some_and(|deadline| idle || Instant::now() >= deadline) {
+                break;
+            }
+            if idle {
+                self.shared.wait(SYNC_EVERY);
+                self.fill_at = Instant::now() + self.settings.linger;
+                if !self.settings.linger.is_zero() && closing.is_none() {
+                    std::thread::sleep(self.settings.linger);
+                }
+            }
+        }
+        self.end();
+    }
+
+    /// What is due by time: syncs, cursors, spools of dead processes.
+    fn keep_house(&mut self) {
+        let now = Instant::now();
+        if now >= self.sync_at {
+            self.sync_at = now + SYNC_EVERY;
+            for stream in &self.streams {
+                if let Err(error) = stream.spool.sync() {
+                    self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
+                }
+                stream.spool.save_cursor();
+            }
+        }
+        let Some(own) = self.shared.spool.clone().filter(|_| now >= self.adopt_at) else { return };
+        self.adopt_at = now + ADOPT_EVERY;
+        let known: BTreeSet<u64> = self.streams.iter().map(|stream| stream.spool.id).collect();
+        let orphans = adopt(&own, &known);
+        for spool in orphans.spools.into_iter().map(Arc::new) {
+            self.shared.adopted.lock().unwrap_or_else(PoisonError::into_inner).push(spool.clone());
+            self.streams.push(Stream { reader: Reader::new(&spool, true), spool, own: false });
+        }
+        self.shared.watch.update(|health| health.set_aside = orphans.set_aside);
+    }
+
+    /// Makes parcels while the window has room; whether there may be more.
+    fn fill(&mut self) -> bool {
+        let mut any = false;
+        while self.flights.len() < self.settings.window {
+            let Some((chunk, spool)) = self.next_chunk() else { return any };
+            any = true;
+            self.add(chunk, spool);
+        }
+        any
+    }
+
+    fn add(&mut self, chunk: Chunk, spool: Option<u64>) {
+        if chunk.ids.len() > self.settings.batch_events {
+            // The bus gave more at once than a parcel takes.
+            let (first, second) = chunk.halves();
+            self.add(first, spool);
+            return self.add(second, spool);
+        }
+        let id = self.next_id();
+        match Flight::new(id, chunk, spool, self.settings.compress_from) {
+            Ok(flight) => self.flights.push_back(flight),
+            Err(chunk) if chunk.ids.len() > 1 => {
+                let (first, second) = chunk.halves();
+                self.add(first, spool);
+                self.add(second, spool);
+            }
+            Err(chunk) => self.give_up(*chunk, spool, LossReason::TooLarge),
+        }
+    }
+
+    fn next_id(&mut self) -> ParcelId {
+        self.parcels += 1;
+        ParcelId::new(self.start, self.parcels)
+    }
+
+    /// Losses first, then the spools in turn, so that an old backlog and live events both move.
+    fn next_chunk(&mut self) -> Option<(Chunk, Option<u64>)> {
+        let ahead = self.shared.waiting().ahead.pop_front();
+        if let Some(account) = ahead {
+            let mut chunk = Chunk::empty(account.instance, self.shared.source.clone());
+            (chunk.losses, chunk.lanes) = (account.losses, account.lanes);
+            let home = self.shared.spool.as_ref().map(|spool| spool.id);
+            return Some((chunk, home));
+        }
+        for _ in 0..self.streams.len() {
+            self.turn = (self.turn + 1) % self.streams.len();
+            let Stream { spool, reader, .. } = &mut self.streams[self.turn];
+            match reader.next(spool, self.settings.batch_events, BATCH_BYTES) {
+                Ok(Some(chunk)) => return Some((chunk, Some(spool.id))),
+                Ok(None) => {}
+                Err(error) => self.shared.watch.update(|health| health.last_error = Some(error.to_string())),
+            }
+        }
+        let mut chunk = self.shared.take_memory()?;
+        while chunk.ids.len() < self.settings.batch_events && chunk.events.len() < BATCH_BYTES {
+            let room = self.settings.batch_events - chunk.ids.len();
+            let Some(more) = self.shared.take_memory_if(chunk.instance, room) else { break };
+            chunk.join(more);
+        }
+        Some((chunk, None))
+    }
+
+    fn send(&mut self) {
+        if Instant::now() < self.not_before {
+            return;
+        }
+        if self.transport.is_none() && self.flights.iter().any(|flight| flight.progress == Progress::Ready) {
+            match (self.factory)() {
+                Ok(transport) => {
+                    let (destination, confirms) = (transport.destination(), transport.confirms());
+                    self.shared.watch.update(|health| {
+                        (health.destination, health.confirms) = (destination, Some(confirms));
+                    });
+                    self.transport = Some(transport);
+                }
+                Err(error) => return self.fail(&error),
+            }
+        }
+        let is_open = self.failures >= FAILURES_MAX;
+        let Some(transport) = &mut self.transport else { return };
+        let now = Instant::now();
+        let closing = self.shared.waiting().closing;
+        let deadline = closing.map_or(now + SEND_WITHIN, |closing| closing.min(now + SEND_WITHIN));
+        let (mut resent, mut failed) = (0, None);
+        for flight in self.flights.iter_mut().filter(|flight| flight.progress == Progress::Ready) {
+            resent += u64::from(flight.attempts > 0);
+            flight.attempts += 1;
+            match transport.send(&flight.parcel, deadline) {
+                Ok(()) => flight.progress = Progress::Sent(Instant::now()),
+                Err(error) => {
+                    failed = Some((flight.parcel.id, error));
+                    break;
+                }
+            }
+            if is_open {
+                break;
+            }
+        }
+        self.shared.watch.update(|health| health.resent += resent);
+        if let Some((id, error)) = failed {
+            self.failed(id, &error);
+        }
+    }
+
+    fn listen(&mut self) {
+        let outstanding = self.flights.iter().any(|flight| matches!(flight.progress, Progress::Sent(_)));
+        let mut patience = PATIENCE.min(self.settings.receipt_timeout);
+        let Some(transport) = self.transport.as_deref_mut().filter(|_| outstanding) else {
+            if !self.flights.is_empty() {
+                // Only a pause is left to wait for; whoever closes must not wait for it.
+                let left = self.not_before.saturating_duration_since(Instant::now());
+                std::thread::sleep(left.min(PATIENCE));
+            }
+            return;
+        };
+        let mut all = Vec::new();
+        while let Some(news) = transport.poll(patience) {
+            all.push(news);
+            patience = Duration::ZERO;
+            if all.len() == 256 {
+                break;
+            }
+        }
+        all.into_iter().for_each(|news| self.hear(news));
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Accepted(id) => {
+                let stored = self.transport.as_ref().is_some_and(|t| t.confirms() == Confirms::Stored);
+                self.succeed();
+                if let Some(flight) = self.flights.iter_mut().find(|flight| flight.is(id)) {
+                    let done = flight.progress == Progress::Done;
+                    flight.progress = match stored {
+                        true if !done => Progress::Sent(Instant::now()),
+                        _ => Progress::Done,
+                    };
+                    self.shared.watch.update(|health| health.receipts += u64::from(!stored && !done));
+                }
+            }
+            News::Receipt(receipt) => self.receipt(&receipt),
+            News::Failed { parcel, error } => self.failed(parcel, &error),
+            News::Disconnected(error) => self.fail(&error),
+            News::Suspicious(text) => self.shared.watch.update(|health| health.last_error = Some(text)),
+            _ => {}
+        }
+    }
+
+    fn receipt(&mut self, receipt: &StoreReceipt) {
+        self.succeed();
+        let Some(flight) = self.flights.iter_mut().find(|flight| flight.is(receipt.parcel)) else { return };
+        if flight.progress == Progress::Done {
+            return;
+        }
+        flight.progress = Progress::Done;
+        let refused: Vec<_> = receipt
+            .refused
+            .iter()
+            .filter_map(|one| flight.chunk.ids.get(one.index as usize).copied())
+            .collect();
+        let (instance, spool) = (flight.chunk.instance, flight.spool);
+        self.shared.watch.update(|health| {
+            health.receipts += 1;
+            health.stored += u64::from(receipt.stored);
+            health.duplicates += u64::from(receipt.duplicates);
+        });
+        self.lose(instance, spool, &refused, LossReason::RejectedByCollector);
+    }
+
+    fn lose(
+        &self,
+        instance: InstanceId,
+        spool: Option<u64>,
+        ids: &[veribus_core::EventId],
+        reason: LossReason,
+    ) {
+        if ids.is_empty() {
+            return;
+        }
+        let home = self.streams.iter().find(|stream| Some(stream.spool.id) == spool);
+        let losses = coalesce(ids, reason, Timestamp::now());
+        self.shared.lose(instance, reason, losses, home.map(|stream| &*stream.spool));
+    }
+
+    /// A parcel that nobody will ever take: its events are lost, and the collector is told.
+    fn give_up(&mut self, chunk: Chunk, spool: Option<u64>, reason: LossReason) {
+        self.lose(chunk.instance, spool, &chunk.ids, reason);
+        // An empty parcel in its place keeps the order in which the cursor moves.
+        let mut rest = Chunk::empty(chunk.instance, self.shared.source.clone());
+        (rest.end, rest.covered) = (chunk.end, chunk.covered);
+        let id = self.next_id();
+        if let Ok(mut flight) = Flight::new(id, rest, spool, None) {
+            flight.progress = Progress::Done;
+            self.flights.push_back(flight);
+        }
+    }
+
+    fn failed(&mut self, id: ParcelId, error: &TransportError) {
+        let Some(at) = self.flights.iter().position(|flight| flight.is(id)) else { return };
+        if self.flights[at].progress == Progress::Done {
+            return;
+        }
+        self.flights[at].progress = Progress::Ready;
+        if !matches!(error, TransportError::Refused { .. }) {
+            return self.fail(error);
+        }
+        self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
+        if self.flights[at].chunk.ids.len() < 2 {
+            let flight = &mut self.flights[at];
+            flight.progress = Progress::Done;
+            let (instance, spool, ids) = (flight.chunk.instance, flight.spool, flight.chunk.ids.clone());
+            return self.lose(instance, spool, &ids, LossReason::RejectedByCollector);
+        }
+        let Some(flight) = self.flights.remove(at) else { return };
+        let spool = flight.spool;
+        let (first, second) = flight.chunk.halves();
+        for chunk in [second, first] {
+            let id = self.next_id();
+            if let Ok(flight) = Flight::new(id, chunk, spool, self.settings.compress_from) {
+                self.flights.insert(at, flight);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &TransportError) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = pause(&*self.rng, self.settings.back_off, self.failures);
+        self.not_before = Instant::now() + error.retry_after().map_or(pause, |asked| asked.max(pause));
+        self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
+    }
+
+    fn succeed(&mut self) {
+        self.failures = 0;
+        self.not_before = Instant::now();
+    }
+
+    /// What has waited too long for its receipt is sent again under another id.
+    fn resend(&mut self) {
+        let (now, timeout) = (Instant::now(), self.settings.receipt_timeout);
+        let late = |flight: &Flight| {
+            let patience = timeout.saturating_mul(flight.attempts.clamp(1, 10));
+            matches!(flight.progress, Progress::Sent(at) if now.saturating_duration_since(at) >= patience)
+        };
+        for at in 0..self.flights.len() {
+            if late(&self.flights[at]) {
+                let id = self.next_id();
+                self.flights[at].rename(id);
+                self.flights[at].progress = Progress::Ready;
+            }
+        }
+    }
+
+    /// Moves each spool's cursor over what is receipted without a gap, and removes spools that were sent.
+    fn free(&mut self) {
+        let mut waiting = BTreeSet::new();
+        let mut at = 0;
+        while let Some(flight) = self.flights.get(at) {
+            if flight.progress != Progress::Done || flight.spool.is_some_and(|id| waiting.contains(&id)) {
+                waiting.extend(flight.spool);
+                at += 1;
+                continue;
+            }
+            let Some(Flight { chunk, spool, .. }) = self.flights.remove(at) else { break };
+            if spool.is_none() {
+                let sent = chunk.covered;
+                self.shared.watch.update(|health| health.in_memory = health.in_memory.saturating_sub(sent));
+            }
+            if let Some(stream) = self.streams.iter().find(|stream| Some(stream.spool.id) == spool) {
+                stream.spool.release(chunk.end, chunk.covered);
+            }
+        }
+        let is_sent = |stream: &Stream| {
+            !stream.own && !waiting.contains(&stream.spool.id) && stream.reader.is_at_end(&stream.spool)
+        };
+        for stream in self.streams.extract_if(.., |stream| is_sent(stream)) {
+            stream.spool.remove();
+            self.shared
+                .adopted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|spool| spool.id != stream.spool.id);
+        }
+        if self.turn >= self.streams.len() {
+            self.turn = 0;
+        }
+    }
+
+    fn report(&self) {
+        let spool = self.shared.spool.as_ref().map(|spool| spool.health());
+        let damaged = self.streams.iter().map(|stream| stream.reader.damaged_bytes).sum();
+        self.shared.watch.update(|health| {
+            health.spool = spool;
+            health.in_flight = self.flights.len() as u64;
+            health.adopted = self.streams.iter().filter(|stream| !stream.own).count() as u64;
+            health.damaged_bytes = health.damaged_bytes.max(damaged);
+            health.failures = self.failures;
+            health.breaker = if self.failures >= FAILURES_MAX { Breaker::Open } else { Breaker::Closed };
+        });
+    }
+
+    fn end(mut self) {
+        if let Some(transport) = &mut self.transport {
+            transport.close(self.shared.waiting().closing.unwrap_or_else(Instant::now));
+        }
+        for stream in &self.streams {
+            stream.spool.save_cursor();
+        }
+        let all_sent = self.flights.is_empty() && self.shared.waiting().ahead.is_empty();
+        if let Some(spool) =
+            self.shared.spool.as_ref().filter(|spool| all_sent && spool.health().pending == 0)
+        {
+            spool.remove();
+        }
+        let left = self.shared.watch.health().in_memory;
+        if left > 0 {
+            self.shared.watch.count_lost(LossReason::CloseDeadline, left);
+        }
+        self.report();
+        self.shared.ended();
+    }
+}

@@ -1,0 +1,186 @@
+//! Records are appended whole or not at all; a segment is left only once it is synced.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use veribus_core::codec::JoinedBatch;
+use veribus_core::fs::{FsFile, OpenHow};
+use veribus_core::{Account, InstanceId};
+
+use super::super::error::ForwardError;
+use super::super::record::{self, DURABLE, Head, Kind, Place};
+use super::super::segment::{self, HEADER};
+use super::{Active, Encoded, Segment, Spool, State};
+
+/// What was appended and not synced is also in memory, so that a failed sync loses none of it; not more than this.
+const UNSYNCED_BYTES_MAX: usize = 8 << 20;
+
+impl Spool {
+    /// Appends events of one instance: all of them or none.
+    ///
+    /// # Errors
+    /// [`ForwardError::SpoolFull`], or [`ForwardError::Io`] if the disk is full or failing.
+    pub(crate) fn append(&self, events: &Encoded) -> Result<(), ForwardError> {
+        let Some(first) = events.ids.first() else { return Ok(()) };
+        let wanted = events.bytes.len() + events.ids.len() * record::OVERHEAD;
+        let mut state = self.state();
+        let ceiling = self.settings.bytes_max.saturating_sub(self.settings.reserve_bytes);
+        if state.bytes + wanted as u64 > ceiling {
+            let full = ForwardError::SpoolFull { bytes: state.bytes, bytes_max: self.settings.bytes_max };
+            self.judge(&mut state, true);
+            return Err(full);
+        }
+        let records = events.each().map(|(id, durable, bytes)| {
+            let key = u64::from(id.lane()) << 48 | id.seq();
+            (Kind::Event, if durable { DURABLE } else { 0 }, key, bytes)
+        });
+        let result = self.write(state, first.instance(), records, wanted);
+        let mut state = self.state();
+        self.judge(&mut state, result.is_err());
+        if result.is_ok() {
+            state.pending += events.ids.len() as u64;
+        }
+        result
+    }
+
+    /// Appends what is known of numbers; the reserve is for this.
+    ///
+    /// # Errors
+    /// [`ForwardError::Io`] if even the reserve is used up.
+    pub(crate) fn append_account(&self, account: &Account) -> Result<(), ForwardError> {
+        let Account { instance, losses, lanes } = account;
+        let batch =
+            JoinedBatch { source: &self.source, instance: *instance, ids: &[], events: &[], losses, lanes };
+        let mut payload = Vec::new();
+        if batch.encode_msgpack(&mut payload).is_err() {
+            return Ok(());
+        }
+        let record = (Kind::Account, DURABLE, 0, &payload[..]);
+        let wanted = payload.len() + record::OVERHEAD;
+        let first = self.write(self.state(), *instance, std::iter::once(record), wanted);
+        if !first.as_ref().is_err_and(ForwardError::is_capacity) {
+            return first;
+        }
+        if let Some(reserve) = self.state().reserve.take() {
+            reserve.truncate(0).map_err(ForwardError::io("free the reserve of", &self.dir))?;
+        }
+        self.write(self.state(), *instance, std::iter::once(record), wanted)
+    }
+
+    fn write<'a>(
+        &self,
+        state: MutexGuard<'_, State>,
+        instance: InstanceId,
+        records: impl Iterator<Item = (Kind, u8, u64, &'a [u8])>,
+        wanted: usize,
+    ) -> Result<(), ForwardError> {
+        let mut state = self.room(state, instance, wanted)?;
+        let time = self.clock.now().as_nanos();
+        let Some(active) = &mut state.active else { return Ok(()) };
+        let begin = active.unsynced.len();
+        let mut last = active.last_key;
+        for (kind, flags, key, payload) in records {
+            let head = Head { kind, flags, key, time, before: last };
+            let offset = active.written + (active.unsynced.len() - begin) as u64;
+            record::write(&mut active.unsynced, active.place, offset, &head, payload);
+            if key != 0 {
+                last = key;
+            }
+        }
+        match append_all(&*active.file, &active.unsynced[begin..]) {
+            Ok(()) => {
+                let bytes = (active.unsynced.len() - begin) as u64;
+                (active.written, active.last_key) = (active.written + bytes, last);
+                state.bytes += bytes;
+                if let (Some(segment), Some(active)) = (state.segments.len().checked_sub(1), &state.active) {
+                    state.segments[segment].bytes = active.written;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                active.unsynced.truncate(begin);
+                // A part may be in the file. If it cannot be cut off, what is after it is found by its checksums.
+                let whole = active.written;
+                active.torn = active.file.truncate(whole).is_err();
+                Err(ForwardError::io("write", &self.dir)(error))
+            }
+        }
+    }
+
+    /// Sees to it that the active segment is of `instance`, has room, and does not hold too much unsynced.
+    fn room<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        instance: InstanceId,
+        wanted: usize,
+    ) -> Result<MutexGuard<'a, State>, ForwardError> {
+        while let Some(active) = &state.active {
+            let fits = active.instance == instance
+                && !active.torn
+                && active.written + wanted as u64 <= self.settings.segment_bytes.max(wanted as u64 + HEADER);
+            let clean = active.unsynced.is_empty() && active.named && !state.syncing;
+            if fits && (clean || active.unsynced.len() + wanted <= UNSYNCED_BYTES_MAX.max(wanted)) {
+                return Ok(state);
+            }
+            if clean {
+                break;
+            }
+            drop(state);
+            self.sync()?;
+            state = self.state();
+            while state.syncing {
+                state = self.synced.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        self.begin_segment(&mut state, instance)?;
+        Ok(state)
+    }
+
+    pub(super) fn begin_segment(&self, state: &mut State, instance: InstanceId) -> Result<(), ForwardError> {
+        let number = state.next_number;
+        state.next_number += 1;
+        let place = Place { spool: self.id, segment: number };
+        let path = segment::path(&self.dir, number);
+        let file = self.fs.open(&path, OpenHow::CreateNew).map_err(ForwardError::io("make", &path))?;
+        let mut bytes = segment::header(place, instance, self.clock.now().as_nanos()).to_vec();
+        let batch =
+            JoinedBatch { source: &self.source, instance, ids: &[], events: &[], losses: &[], lanes: &[] };
+        let mut payload = Vec::new();
+        if batch.encode_msgpack(&mut payload).is_ok() {
+            let head = Head { kind: Kind::Source, flags: DURABLE, key: 0, time: 0, before: 0 };
+            record::write(&mut bytes, place, HEADER, &head, &payload);
+        }
+        if let Err(error) = append_all(&*file, &bytes) {
+            let _nothing_is_in_it = self.fs.unlink(&path);
+            return Err(ForwardError::io("write", &path)(error));
+        }
+        let written = bytes.len() as u64;
+        state.bytes += written;
+        state.segments.push_back(Segment { number, bytes: written, instance: Some(instance) });
+        state.active = Some(Active {
+            place,
+            instance,
+            file: Arc::from(file),
+            written,
+            last_key: 0,
+            named: false,
+            unsynced: Vec::new(),
+            synced: written,
+            torn: false,
+            poisoned: false,
+        });
+        Ok(())
+    }
+}
+
+/// Appends all of `bytes`, in as many calls as it takes.
+pub(super) fn append_all(file: &dyn FsFile, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        match file.append(bytes) {
+            Ok(0) => return Err(std::io::ErrorKind::StorageFull.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
