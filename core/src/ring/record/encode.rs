@@ -141,8 +141,18 @@ impl Out {
     /// There is room for it as counted by [`plain_attribute_len`].
     #[inline(always)]
     unsafe fn attribute(&mut self, name: &Name<'_>, value: &ValueRef<'_>) {
-        let tag = tag_of(value);
         // SAFETY: name length, tag, name and value were counted each.
+        unsafe {
+            self.name(name, tag_of(value));
+            self.value(value);
+        }
+    }
+
+    /// # Safety
+    /// There is room for two bytes and the name, or a [`POINTER`] to a constant one.
+    #[inline(always)]
+    unsafe fn name(&mut self, name: &Name<'_>, tag: u8) {
+        // SAFETY: by the caller.
         unsafe {
             if name.is_constant() {
                 self.array([CONSTANT, tag]);
@@ -151,7 +161,6 @@ impl Out {
                 self.array([name.as_str().len() as u8, tag]);
                 self.put(name.as_str().as_bytes());
             }
-            self.value(value);
         }
     }
 
@@ -242,22 +251,23 @@ pub(crate) fn encode_plain(
         let (bits, texts) = out.front(draft, draft.trace.as_ref().or(ambient), draft.time);
         let mut seen = Seen::default();
         for (name, value) in attributes {
-            let constant_text = match value {
-                ValueRef::Str(text) if name.is_constant() && text.len() < TEXT_MAX => Some(*text),
-                _ => None,
-            };
-            let Some(text) = constant_text else {
-                out = rare_attribute(out, end, (name, value), attributes, &mut seen)?;
-                continue;
+            let (text, name_bytes) = match value {
+                ValueRef::Str(text) if text.len() < TEXT_MAX && name.is_constant() => (*text, POINTER),
+                ValueRef::Str(text) if text.len() < TEXT_MAX && is_plain_name(name.as_str().as_bytes()) => {
+                    (*text, name.as_str().len())
+                }
+                _ => {
+                    out = rare_attribute(out, end, (name, value), attributes, &mut seen)?;
+                    continue;
+                }
             };
             if !seen.first_of_its_length(name.as_str().len()) && !is_new_name(attributes, name) {
                 return None;
             }
-            if end.offset_from_unsigned(out.0) < 2 + POINTER + 2 + text.len() {
+            if end.offset_from_unsigned(out.0) < 2 + name_bytes + 2 + text.len() {
                 return None;
             }
-            out.array([CONSTANT, tag::STRING]);
-            out.pointer(name.as_str());
+            out.name(name, tag::STRING);
             out.text(text.as_bytes());
         }
         let bits = bits | has::TSC | (attributes.len() as u32) << has::ATTRIBUTES;
