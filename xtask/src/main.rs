@@ -5,6 +5,7 @@ mod console;
 mod crates;
 mod faults;
 mod instructions;
+mod proofs;
 mod readme;
 mod shell;
 mod step;
@@ -24,8 +25,8 @@ Usage: cargo xtask test [--quick]
        cargo xtask faults [--tier 0|1]
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
-  test --quick   for daily work: format, scripts, lints and tests; no documentation, no feature walk,
-                 no release build
+  test --quick   for daily work: format, scripts, lints and tests; no models, no documentation, no feature
+                 walk, no release build
   faults         the fault tests with real processes, at tier 0 (as in `test`) or 1 (ten times as much and more);
                  appends what was done to tests/LEDGER.md
 
@@ -65,6 +66,9 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::daily("build", toolchain::workspace_builds),
         Step::daily("tests", suite::tests),
         Step::daily("examples in the documentation", suite::doc_tests),
+        Step::thorough("models of the ring, every interleaving", proofs::loom_models_hold),
+        Step::thorough("the ring under AddressSanitizer", proofs::sanitizer_is_silent),
+        Step::thorough("the ring under miri", proofs::miri_is_silent),
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
         Step::daily("the program of the README", readme::program_runs),

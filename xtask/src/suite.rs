@@ -31,7 +31,7 @@ pub(crate) fn doc_tests() -> Answer {
 }
 
 /// Runs a test runner, shows what matters of its output and keeps the whole in a log.
-fn count(run: Run, log_name: &str) -> Answer {
+pub(crate) fn count(run: Run, log_name: &str) -> Answer {
     let mut report = Report::default();
     let mut whole = String::new();
     let status = run.lines(|line| {

@@ -28,6 +28,20 @@ pub(crate) fn scratch() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// A target directory beside the usual one, for what is built with other flags.
+pub(crate) fn target_of(name: &str) -> Result<String, String> {
+    let folder = scratch()?;
+    let beside = folder.parent().ok_or_else(|| format!("`{}` has no parent folder", folder.display()))?;
+    Ok(beside.join(name).to_string_lossy().into_owned())
+}
+
+/// This machine's target triple.
+pub(crate) fn host() -> Result<String, String> {
+    let version = Run::program("rustc", &["-vV"]).capture()?.stdout;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "`rustc -vV` does not name its host".to_owned())
+}
+
 /// The features that package `name` of this workspace declares, `default` left out.
 pub(crate) fn features(name: &str) -> Result<Vec<String>, String> {
     let metadata = Run::cargo(&["metadata", "--no-deps", "--format-version", "1"]).capture()?;

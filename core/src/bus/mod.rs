@@ -19,6 +19,7 @@ mod lane;
 mod receipt;
 #[cfg(test)]
 mod round_trip_tests;
+mod since;
 mod slot;
 mod verify;
 mod worker;
@@ -33,6 +34,9 @@ pub use health::{BusHealth, CloseReport, HandlerHealth, HandlerState};
 pub use inside::{HandlerPlace, InPlace};
 pub use receipt::{ConfirmError, Receipt, ReturnReason, Returned};
 pub use verify::Verification;
+
+#[cfg(all(test, loom))]
+pub(crate) use since::Since;
 
 use confirm::Confirm;
 use engine::{Command, Engine, depth_here, lock};

@@ -8,6 +8,7 @@ use super::book::Book;
 use super::confirm::Confirm;
 use super::delivery::{Delivery, Queue};
 use super::health::{HandlerHealth, HandlerState};
+use super::since::Since;
 use crate::account::{Account, LaneMark, LossRecord};
 use crate::event::{InstanceId, Timestamp, VerificationEvent};
 use crate::handler::Interest;
@@ -25,9 +26,7 @@ pub(crate) struct Slot {
     pub(crate) missing: Option<LossReason>,
     /// Answered when the worker has ended and the handler is dropped.
     pub(crate) ended: Confirm,
-    attached: AtomicBool,
-    /// Events that the dispatcher had passed on when this handler came.
-    baseline: AtomicU64,
+    since: Since,
     filtered: AtomicU64,
     handled: AtomicU64,
     lost: [AtomicU64; LossReason::COUNT],
@@ -60,8 +59,7 @@ impl Slot {
             queue: Queue::new(queue_events),
             missing,
             ended,
-            attached: AtomicBool::new(false),
-            baseline: AtomicU64::new(0),
+            since: Since::default(),
             filtered: AtomicU64::new(0),
             handled: AtomicU64::new(0),
             lost: Default::default(),
@@ -85,8 +83,7 @@ impl Slot {
 
     /// From here on events are this handler's; `dispatched` went before.
     pub(crate) fn attach(&self, dispatched: u64) {
-        self.baseline.store(dispatched, Ordering::Relaxed);
-        self.attached.store(true, Ordering::Release);
+        self.since.attach(dispatched);
     }
 
     /// Whether it wants this event.
@@ -201,10 +198,8 @@ impl Slot {
     /// Fills in what the bus accepted for this handler; `accepted` was read after the snapshot was taken, so
     /// that nothing counted in it is missing.
     pub(crate) fn balance(&self, health: &mut HandlerHealth, accepted: u64) {
-        if !self.attached.load(Ordering::Acquire) {
-            return;
-        }
-        health.accepted = accepted.saturating_sub(self.baseline.load(Ordering::Relaxed));
+        let Some(accepted) = self.since.accepted_since(accepted) else { return };
+        health.accepted = accepted;
         health.queued =
             health.accepted.saturating_sub(health.filtered + health.handled + health.lost.total());
     }

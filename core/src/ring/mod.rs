@@ -9,5 +9,5 @@ pub(crate) mod byte_ring;
 mod copy;
 pub(crate) mod fork;
 pub(crate) mod record;
-mod sync;
+pub(crate) mod sync;
 pub(crate) mod ticks;

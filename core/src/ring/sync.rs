@@ -1,12 +1,12 @@
 //! The atomics that the proofs see: the standard library's, and loom's where a model runs this very code.
 
 #[cfg(all(test, loom))]
-pub(super) use loom::sync::{
+pub(crate) use loom::sync::{
     Arc,
-    atomic::{AtomicPtr, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence},
 };
 #[cfg(not(all(test, loom)))]
-pub(super) use std::sync::{
+pub(crate) use std::sync::{
     Arc,
-    atomic::{AtomicPtr, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence},
 };

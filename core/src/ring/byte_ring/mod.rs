@@ -20,6 +20,8 @@ mod reader;
 mod segment;
 mod writer;
 
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(all(test, not(loom)))]
 mod stress;
 #[cfg(all(test, not(loom)))]
