@@ -1,6 +1,7 @@
 //! Events to a collector: kept on disk until its store has them, sent in batches, in order, again until receipted.
 
 mod adopt;
+mod check;
 mod cursor;
 mod disk;
 mod error;
@@ -19,6 +20,7 @@ mod spool;
 #[cfg(test)]
 mod spool_tests;
 
+pub use check::{SpoolCheck, check};
 pub use disk::Disk;
 pub use error::ForwardError;
 pub use handler::{ForwardBuilder, ForwardHandler};

@@ -219,7 +219,7 @@ impl Reader {
                 Step::Damage { from, to, named } => {
                     self.damaged_bytes += to - from;
                     chunk.covered += u64::from(named.is_some());
-                    let now = Timestamp::now();
+                    let now = spool.now();
                     chunk.losses.extend(named.map(|key| loss(key, LossReason::SpoolCorrupt, now)));
                 }
             }

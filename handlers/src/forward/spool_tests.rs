@@ -454,3 +454,27 @@ fn a_directory_that_is_taken_is_not_used_twice() {
     let (one, two) = (make(&Same(AtomicU64::new(0))), make(&Same(AtomicU64::new(0))));
     assert_eq!((one.id, two.id), (0, 1));
 }
+
+#[test]
+fn a_check_counts_what_waits_and_what_is_damaged_and_changes_nothing() {
+    let root = tempfile::tempdir().expect("a folder");
+    let old = spool(root.path());
+    old.append(&events(1..=5)).expect("appends");
+    let dir = old.dir.clone();
+    dies(old);
+    let check = || super::check(&Disk, root.path()).expect("a directory").remove(0);
+    let sound = check();
+    assert_eq!((sound.segments, sound.pending, sound.tail_bytes, sound.damaged_bytes), (1, 5, 0, 0));
+    assert!(sound.is_sound() && sound.path == dir);
+    let path = segments(&dir).pop().expect("a segment");
+    let mut bytes = std::fs::read(&path).expect("readable");
+    let record = super::record::OVERHEAD + "event 000001".len();
+    let third = bytes.len() - 3 * record;
+    bytes[third] ^= 1;
+    bytes.extend_from_slice(b"torn");
+    std::fs::write(&path, &bytes).expect("writes");
+    let damaged = check();
+    assert_eq!((damaged.pending, damaged.tail_bytes, damaged.damaged_bytes), (4, 4, record as u64));
+    assert!(!damaged.is_sound());
+    assert_eq!(std::fs::read(&path).expect("readable"), bytes);
+}

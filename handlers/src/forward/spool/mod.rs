@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use veribus_core::fs::{Fs, FsFile, FsLock, Locking};
-use veribus_core::{Clock, EventId, InstanceId, Rng, Source};
+use veribus_core::{Clock, EventId, InstanceId, Rng, Source, Timestamp};
 
 use super::cursor::{CursorFile, Position};
 use super::error::ForwardError;
@@ -126,6 +126,15 @@ pub struct SpoolHealth {
     pub pending: u64,
 }
 
+/// Makes the name of a new directory, and of those above it that are new too, survive a power loss. One that may not be
+/// opened was there before us.
+fn sync_names_above(fs: &dyn Fs, dir: &Path) {
+    for above in dir.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        let _may_not_be_ours = fs.sync_dir(above);
+    }
+}
+
 impl Spool {
     /// Makes a spool of its own for this process, in a directory of `settings.dir` that is named by a random id.
     ///
@@ -139,7 +148,11 @@ impl Spool {
         rng: &dyn Rng,
     ) -> Result<Spool, ForwardError> {
         let root = settings.dir.clone();
+        let is_new = fs.list(&root).is_err();
         fs.create_dir(&root).map_err(ForwardError::io("use", &root))?;
+        if is_new {
+            sync_names_above(&*fs, &root);
+        }
         let total = fs.space(&root).map_err(ForwardError::io("measure", &root))?.total;
         if settings.bytes_max > total {
             return Err(ForwardError::CeilingTooHigh { path: root, bytes_max: settings.bytes_max, total });
@@ -228,6 +241,11 @@ impl Spool {
     /// The sender that its events name if they do not say themselves.
     pub(crate) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Wall-clock time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// When an event that is not durable expires, if it was spooled at `time`.
