@@ -124,7 +124,7 @@ impl fmt::Display for Host {
 
 /// A checked address with its settings.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "network"), allow(dead_code))]
+#[cfg_attr(not(all(feature = "http", feature = "nats", feature = "redis")), allow(dead_code))]
 pub(crate) struct Address {
     pub(crate) scheme: Scheme,
     pub(crate) hosts: Vec<Host>,

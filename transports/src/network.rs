@@ -102,6 +102,7 @@ impl Dialer {
         }
     }
 
+    #[cfg_attr(not(any(feature = "http", feature = "nats")), allow(dead_code))]
     pub(crate) fn refused(&self, words: &str) -> TransportError {
         TransportError::Refused { destination: self.address.shown(), reason: self.words(words) }
     }

@@ -18,7 +18,7 @@ impl UnderTest for Http {
             .set("token", TOKEN)
             .set("answer_timeout", format!("{}ms", ANSWER_TIMEOUT.as_millis()))
             .set("in_flight_max", IN_FLIGHT_MAX.to_string());
-        from_url(&format!("http://{}", self.0.address()), &options).unwrap()
+        from_url(&format!("http://{}", self.0.address()), &options).expect("it works")
     }
     fn subscription(&self) -> Box<dyn Subscription> {
         self.0.subscription()
@@ -27,7 +27,7 @@ impl UnderTest for Http {
         self.0.kill();
     }
     fn restart(&mut self) {
-        self.0.restart().unwrap();
+        self.0.restart().expect("it works");
     }
     fn freeze(&mut self) -> bool {
         self.0.set_frozen(true);

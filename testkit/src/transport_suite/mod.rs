@@ -109,7 +109,7 @@ fn receipted(heard: &[News], id: ParcelId) -> bool {
 }
 
 /// Sends one parcel until its receipt comes, again after each failure.
-fn deliver(transport: &mut dyn Transport, parcel: &Parcel) {
+pub fn deliver(transport: &mut dyn Transport, parcel: &Parcel) {
     let end = Instant::now() + PATIENCE;
     let mut heard = Vec::new();
     while !receipted(&heard, parcel.id) {

@@ -1,0 +1,28 @@
+//! Through Redis Streams: one stream of parcels, a consumer group, and a bounded stream of receipts for each sender.
+
+mod link;
+mod sender;
+mod subscription;
+mod value;
+
+pub(crate) use sender::sender;
+pub(crate) use subscription::subscription;
+
+/// Fields of an entry.
+const PARCEL: &str = "parcel";
+const RECEIPTS: &str = "receipts";
+const MEDIA_TYPE: &str = "type";
+const ENCODING: &str = "encoding";
+const BODY: &str = "body";
+/// The one field of a receipt's entry.
+const RECEIPT: &str = "receipt";
+
+/// The key of a stream's parcels.
+fn events(stream: &str) -> String {
+    format!("{stream}:events")
+}
+
+/// The key of one sender's receipts.
+fn receipts(stream: &str, sender: &str) -> String {
+    format!("{stream}:receipts:{sender}")
+}
