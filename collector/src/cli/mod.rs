@@ -97,6 +97,8 @@ pub enum Command {
     Rules(commands::rules::Args),
     /// Check an audit trail
     Audit(commands::audit::Args),
+    /// Check the spools of events that wait for a collector
+    Spool(commands::spool::Args),
     /// Remove what is older than it need be
     Prune(commands::prune::Args),
     /// Check that everything needed is there and reachable

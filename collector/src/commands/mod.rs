@@ -11,6 +11,7 @@ pub mod oneshot;
 pub mod prune;
 pub mod rules;
 pub mod search;
+pub mod spool;
 pub mod tail;
 pub mod trace;
 
@@ -33,6 +34,7 @@ pub fn run(command: Command, out: &mut Output) -> Result<Exit, CommandError> {
         Command::Accounting(args) => accounting::run(args, out),
         Command::Rules(args) => rules::run(args, out),
         Command::Audit(args) => audit::run(args, out),
+        Command::Spool(args) => spool::run(args, out),
         Command::Prune(args) => prune::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Completions(args) => completions::run(args, out),
