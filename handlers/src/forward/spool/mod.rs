@@ -126,8 +126,8 @@ pub struct SpoolHealth {
     pub pending: u64,
 }
 
-/// Makes the name of a new directory, and of those above it that are new too, survive a power loss. One that may not be
-/// opened was there before us.
+/// Makes the names of a directory and of those above it survive a power loss, also where a process that died has made
+/// them and nobody synced. One that may not be opened was there before us.
 fn sync_names_above(fs: &dyn Fs, dir: &Path) {
     for above in dir.ancestors().skip(1) {
         let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
@@ -148,11 +148,8 @@ impl Spool {
         rng: &dyn Rng,
     ) -> Result<Spool, ForwardError> {
         let root = settings.dir.clone();
-        let is_new = fs.list(&root).is_err();
         fs.create_dir(&root).map_err(ForwardError::io("use", &root))?;
-        if is_new {
-            sync_names_above(&*fs, &root);
-        }
+        sync_names_above(&*fs, &root);
         let total = fs.space(&root).map_err(ForwardError::io("measure", &root))?.total;
         if settings.bytes_max > total {
             return Err(ForwardError::CeilingTooHigh { path: root, bytes_max: settings.bytes_max, total });
