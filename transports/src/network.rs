@@ -94,6 +94,7 @@ impl Dialer {
         TransportError::Unauthorized { destination: self.address.shown(), reason: self.words(words) }
     }
 
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
     pub(crate) fn busy(&self, words: &str) -> TransportError {
         TransportError::Busy {
             destination: self.address.shown(),
