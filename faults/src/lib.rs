@@ -7,8 +7,10 @@
 mod collector;
 mod http;
 mod ledger;
+mod model;
 mod sender;
 
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};
+pub use model::ModelCollector;
 pub use sender::{Sender, Target};

@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("veribus-testkit", &["veribus-core"]),
     ("veribus", &["veribus-core", "veribus-handlers"]),
     ("veribus-collector", &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources"]),
-    ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-testkit"]),
+    ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
     ("xtask", &[]),

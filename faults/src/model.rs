@@ -1,0 +1,162 @@
+//! A collector as a model: a way whose other end stores, repeats nothing, and sometimes loses a receipt.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use veribus_core::Batch;
+use veribus_core::transport::{
+    Confirms, News, Parcel, ParcelId, StoreReceipt, Transport, TransportError, TransportFactory,
+};
+use veribus_testkit::oracle::{Content, Found, Key, Lost, Stored, Tag};
+use veribus_testkit::{Choices, Seed};
+
+#[derive(Debug)]
+struct Inside {
+    found: Found,
+    keys: HashSet<Key>,
+    choices: Choices,
+}
+
+/// The model's store and its switch; all clones are one.
+#[derive(Debug, Clone)]
+pub struct ModelCollector {
+    inside: Arc<(Mutex<Inside>, Condvar)>,
+    is_up: Arc<AtomicBool>,
+    forgets: Arc<AtomicBool>,
+}
+
+impl ModelCollector {
+    /// One that cannot be reached yet.
+    pub fn new(seed: Seed) -> Self {
+        let inside = Inside { found: Found::default(), keys: HashSet::new(), choices: seed.choices() };
+        ModelCollector {
+            inside: Arc::new((Mutex::new(inside), Condvar::new())),
+            is_up: Arc::default(),
+            forgets: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it can be reached from now on, and whether half of the receipts get lost.
+    pub fn set(&self, is_up: bool, forgets: bool) {
+        self.is_up.store(is_up, Ordering::SeqCst);
+        self.forgets.store(forgets, Ordering::SeqCst);
+    }
+
+    /// The sending end of a way to it.
+    pub fn factory(&self) -> TransportFactory {
+        let collector = self.clone();
+        Box::new(move || Ok(Box::new(ModelWay { collector: collector.clone(), news: VecDeque::new() })))
+    }
+
+    /// What is stored so far.
+    pub fn found(&self) -> Found {
+        self.lock().found.clone()
+    }
+
+    /// Waits until all of these are stored; whether they were within `limit`.
+    pub fn wait_for(&self, keys: &[Key], limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let mut inside = self.lock();
+        while !keys.iter().all(|key| inside.keys.contains(key)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            inside = self.inside.1.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Stores what is new of a parcel; the receipt, unless it gets lost.
+    fn take(&self, parcel: &Parcel) -> Option<StoreReceipt> {
+        let batch = Batch::decode_msgpack(&parcel.body).expect("the forwarder sends batches");
+        let mut inside = self.lock();
+        let (mut stored, mut duplicates) = (0, 0);
+        for event in &batch.events {
+            let key = Key::from_bits(event.id.bits());
+            if !inside.keys.insert(key) {
+                duplicates += 1;
+                continue;
+            }
+            stored += 1;
+            let attribute = |name| event.attributes.get(name).and_then(|value| value.as_str());
+            let actor = event.actor.as_ref().and_then(|actor| actor.name.as_deref()).unwrap_or_default();
+            let content = Content {
+                action: event.action.to_string(),
+                actor: actor.to_owned(),
+                body: attribute("body").unwrap_or_default().to_owned(),
+            };
+            let tag = attribute("tag").and_then(Tag::parse);
+            inside.found.stored.push(Stored { key, event: tag.map(|tag| (tag, content.digest())) });
+        }
+        for loss in &batch.losses {
+            inside.found.lost.push(Lost {
+                instance: batch.instance.map_or(0, |instance| instance.0),
+                lane: loss.lane,
+                first: loss.first_seq,
+                last: loss.last_seq,
+                count: loss.count,
+                reason: loss.reason.as_str().to_owned(),
+            });
+        }
+        self.inside.1.notify_all();
+        let lost = self.forgets.load(Ordering::SeqCst) && inside.choices.chance(1, 2);
+        (!lost).then(|| StoreReceipt { parcel: parcel.id, stored, duplicates, refused: Vec::new() })
+    }
+}
+
+/// The sending end.
+#[derive(Debug)]
+struct ModelWay {
+    collector: ModelCollector,
+    news: VecDeque<(ParcelId, Option<StoreReceipt>)>,
+}
+
+impl Transport for ModelWay {
+    fn destination(&self) -> String {
+        "model".to_owned()
+    }
+
+    fn confirms(&self) -> Confirms {
+        Confirms::Stored
+    }
+
+    fn body_bytes_max(&self) -> usize {
+        1 << 20
+    }
+
+    fn send(&mut self, parcel: &Parcel, _deadline: Instant) -> Result<(), TransportError> {
+        if !self.collector.is_up.load(Ordering::SeqCst) {
+            return Err(TransportError::Unreachable {
+                destination: self.destination(),
+                source: "it is down".into(),
+            });
+        }
+        let receipt = self.collector.take(parcel);
+        self.news.push_back((parcel.id, receipt));
+        Ok(())
+    }
+
+    fn poll(&mut self, patience: Duration) -> Option<News> {
+        match self.news.pop_front() {
+            Some((_, Some(receipt))) => Some(News::Receipt(receipt)),
+            Some((parcel, None)) => {
+                let error =
+                    TransportError::TimedOut { destination: self.destination(), waited: Duration::ZERO };
+                Some(News::Failed { parcel, error })
+            }
+            None => {
+                std::thread::sleep(patience.min(Duration::from_millis(1)));
+                None
+            }
+        }
+    }
+
+    fn close(&mut self, _deadline: Instant) {}
+}
