@@ -1,4 +1,4 @@
-//! What every transport promises, as tests that each of them passes: see [`transport_suite!`](crate::transport_suite).
+//! What every transport promises, as tests that each of them passes: see the macro [`transport_suite!`](macro@crate::transport_suite).
 
 mod collecting;
 mod promises;
