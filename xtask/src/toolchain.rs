@@ -22,7 +22,27 @@ pub(crate) fn check() -> Answer {
         Some(nextest) => found.push(nextest),
         None => found.push("cargo-nextest absent: the tests run under `cargo test`".to_owned()),
     }
+    found.extend(BROKERS.map(|(program, package)| broker(program, package)));
     Ok(Outcome::Noted(found.join("\n")))
+}
+
+/// Servers that the tests start, and the Debian packages that hold them.
+const BROKERS: [(&str, &str); 2] = [("nats-server", "nats-server"), ("redis-server", "redis-server")];
+
+/// The version of a broker; a missing one is installed where that is possible, else its tests skip, and say so.
+fn broker(program: &str, package: &str) -> String {
+    if let Some(found) = version(program, &["--version"]) {
+        return found;
+    }
+    say(&format!("`{program}` is missing: trying `apt-get install {package}`"));
+    let quietly = ["install", "--yes", "--no-install-recommends", package];
+    let install = || {
+        Run::program("apt-get", &["update"]).env("DEBIAN_FRONTEND", "noninteractive").capture().ok()?;
+        Run::program("apt-get", &quietly).env("DEBIAN_FRONTEND", "noninteractive").capture().ok()?;
+        version(program, &["--version"])
+    };
+    install()
+        .unwrap_or_else(|| format!("{program} absent: its tests skip; `apt-get install {package}` brings it"))
 }
 
 fn component_version(component: &str, arguments: &[&str]) -> Result<String, String> {
