@@ -1,5 +1,6 @@
 //! The bus: convert, call, convert.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -18,9 +19,29 @@ const DEADLINE_MAX: f64 = 86_400.0;
 /// The native half of `veribus.VerificationEventBus`.
 #[pyclass(name = "Bus", module = "veribus._veribus", frozen, subclass, weakref)]
 pub(crate) struct PyBus {
-    pub(crate) bus: VerificationEventBus,
+    pub(crate) bus: Kept,
     /// A publish may wait for room.
     waits: bool,
+}
+
+/// A bus that is let go outside of the interpreter: its last owner drains it, and its handlers may need the interpreter
+/// for that.
+pub(crate) struct Kept(Option<VerificationEventBus>);
+
+impl Deref for Kept {
+    type Target = VerificationEventBus;
+
+    #[inline]
+    fn deref(&self) -> &VerificationEventBus {
+        self.0.as_ref().expect("only drop takes it out")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut bus = self.0.take();
+        Python::try_attach(|py| gate::detached(py, || drop(bus.take())));
+    }
 }
 
 /// A deadline in seconds: zero does not wait, a day is the most.
@@ -90,7 +111,7 @@ impl PyBus {
         if let Some(seconds) = block {
             builder = builder.when_full(WhenFull::Block { timeout: deadline(py, seconds)? });
         }
-        Ok(PyBus { bus: builder.build(), waits: block.is_some() })
+        Ok(PyBus { bus: Kept(Some(builder.build())), waits: block.is_some() })
     }
 
     /// Hands an event over. Never blocks (but see `block`), never raises for what the bus does with it.

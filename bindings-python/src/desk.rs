@@ -6,7 +6,9 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 use veribus_core::{HandlerPlace, InPlace, VerificationEvent};
 use veribus_handlers::Alert;
@@ -16,6 +18,15 @@ use crate::{alert, event, gate};
 thread_local! {
     /// Where on its bus the Python thread stands while it works.
     static PLACE: RefCell<Option<InPlace>> = const { RefCell::new(None) };
+}
+
+/// What makes a Python thread. Not imported when it is needed: a child forked in mid-import would wait for ever.
+static START: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Names the function that makes a Python thread for a desk and its handler.
+#[pyfunction]
+pub(crate) fn set_start(py: Python<'_>, start: Py<PyAny>) {
+    drop(START.set(py, start));
 }
 
 /// What there is to do: which method of the handler, with what.
@@ -88,8 +99,8 @@ impl Desk {
         let Some(_pass) = gate::pass() else { return false };
         let started = Python::try_attach(|py| {
             let desk = Py::new(py, PyDesk(self.clone()))?;
-            let start = py.import("veribus._serve")?.getattr("start")?;
-            start.call1((desk, target.bind(py))).map(drop)
+            let start = START.get(py).ok_or_else(|| PyRuntimeError::new_err("veribus is not imported"))?;
+            start.call1(py, (desk, target.bind(py))).map(drop)
         });
         let started = matches!(started, Some(Ok(())));
         self.lock().started = started;

@@ -34,7 +34,7 @@ mod _veribus {
     #[pymodule_export]
     use super::codec::{PyBatch, decode, decode_each, encode, event_from_json};
     #[pymodule_export]
-    use super::desk::PyDesk;
+    use super::desk::{PyDesk, set_start};
     #[pymodule_export]
     use super::event::{
         PyAuthentication, PyAuthorization, PyConfiguration, PyEvent, PyPerformance, PySecurity,

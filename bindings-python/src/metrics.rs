@@ -39,7 +39,7 @@ impl PyMetricsCollector {
     /// Prometheus text, format 0.0.4; with the bus also its ledger.
     #[pyo3(signature = (bus=None))]
     fn render(&self, py: Python<'_>, bus: Option<&Bound<'_, PyBus>>) -> String {
-        let bus = bus.map(|bus| &bus.get().bus);
+        let bus = bus.map(|bus| &*bus.get().bus);
         gate::detached(py, || self.handle.render(bus.map(|bus| bus.health()).as_ref()))
     }
 

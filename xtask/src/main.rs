@@ -6,6 +6,7 @@ mod crates;
 mod faults;
 mod instructions;
 mod proofs;
+mod python;
 mod readme;
 mod shell;
 mod step;
@@ -23,12 +24,14 @@ Tasks of this repository.
 
 Usage: cargo xtask test [--quick]
        cargo xtask faults [--tier 0|1]
+       cargo xtask python
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
   test --quick   for daily work: format, scripts, lints and tests; no models, no documentation, no feature
                  walk, no release build
   faults         the fault tests with real processes, at tier 0 (as in `test`) or 1 (ten times as much and more);
                  appends what was done to tests/LEDGER.md
+  python         the Python package alone: wheel, virtual environment, pytest
 
 The last line counts the tests: `N passed, N failed`.
 Exit code: 0 all green, 1 a step failed, 2 usage.";
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         ["test", "--quick"] => run_plan(true),
         ["faults"] => run_faults("0"),
         ["faults", "--tier", tier @ ("0" | "1")] => run_faults(tier),
+        ["python"] => run_python(),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             ExitCode::SUCCESS
@@ -50,6 +54,14 @@ fn main() -> ExitCode {
         ["test", unknown, ..] => usage(&format!("unknown argument `{unknown}` for `test`")),
         [unknown, ..] => usage(&format!("unknown task `{unknown}`")),
     }
+}
+
+fn run_python() -> ExitCode {
+    if let Err(reason) = workspace::enter_root() {
+        say(&format!("xtask: {reason}"));
+        return ExitCode::FAILURE;
+    }
+    Plan { quick: false }.run(&[Step::daily("the Python package", python::package_works)])
 }
 
 fn run_plan(quick: bool) -> ExitCode {
@@ -69,6 +81,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::thorough("models of the ring, every interleaving", proofs::loom_models_hold),
         Step::thorough("the ring under AddressSanitizer", proofs::sanitizer_is_silent),
         Step::thorough("the ring under miri", proofs::miri_is_silent),
+        Step::daily("the Python package", python::package_works),
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
         Step::daily("the program of the README", readme::program_runs),

@@ -84,6 +84,8 @@ impl Report {
             self.add(counts.1, &["passed"], &["failed", "timed", "exec"]);
         } else if let Some(counts) = line.strip_prefix("test result: ") {
             self.add(counts, &["passed"], &["failed"]);
+        } else if let Some(counts) = pytest_summary(text) {
+            self.add(counts, &["passed"], &["failed", "error", "errors"]);
         }
         if text.to_ascii_lowercase().starts_with("skip") {
             let news = self.skipped.len() < SKIPS_SHOWN && !self.skipped.iter().any(|known| known == text);
@@ -124,6 +126,14 @@ impl Report {
     }
 }
 
+/// The counts in pytest's last line: `2 failed, 5 passed, 1 skipped in 1.23s`.
+fn pytest_summary(line: &str) -> Option<&str> {
+    let (counts, took) = line.trim_matches(['=', ' ']).split_once(" in ")?;
+    let is_time = took.split(' ').next()?.strip_suffix('s')?.parse::<f64>().is_ok();
+    let is_count = |part: &str| part.split_once(' ').is_some_and(|(number, _)| number.parse::<u64>().is_ok());
+    (is_time && counts.split(", ").all(is_count)).then_some(counts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +149,9 @@ mod tests {
             "test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
         );
         assert_eq!((report.passed, report.failed), (14, 3));
+        report.read("==== 2 failed, 352 passed, 1 skipped, 1 error in 75.10s (0:01:15) ====");
+        report.read("it waited 5 times in 3 places");
+        assert_eq!((report.passed, report.failed), (366, 6));
     }
 
     #[test]

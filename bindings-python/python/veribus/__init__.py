@@ -10,15 +10,11 @@
 
 from __future__ import annotations
 
-try:
-    from . import _veribus
-except ImportError as error:
-    if "subinterpreter" in str(error):
-        raise ImportError(
-            "veribus cannot be used in a subinterpreter: its threads and its exit hook belong to the main interpreter"
-        ) from error
-    raise
-from ._veribus import (
+from . import _interpreter
+
+_interpreter.refuse_all_but_the_main_one()
+
+from ._veribus import (  # noqa: E402
     AlertHandler,
     AuditLogger,
     Authentication,
@@ -57,7 +53,7 @@ from .errors import (
 from .health import BusHealth, CloseReport, HandlerHealth
 from .settings import get_bus, init, publish, verified, verify
 
-del _veribus
+del _interpreter
 
 __all__ = [
     "Alert",

@@ -38,7 +38,7 @@ def _work(handler: Any, what: str, argument: Any) -> tuple[str | None, int | Non
         else:
             getattr(handler, what)()
     except Retry as retry:
-        return str(retry), retry.done if isinstance(retry.done, int) and retry.done >= 0 else 0
+        return _said(retry), retry.done
     except BaseException as error:  # a handler may raise anything, `SystemExit` too: its thread goes on
         return _said(error), None
     return None, None

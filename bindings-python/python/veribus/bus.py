@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import _life
-from ._veribus import Bus
+from . import _life, _serve
+from ._veribus import Bus, set_start
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["VerificationEventBus"]
 
+set_start(_serve.start)
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Answer = TypeVar("_Answer")
 
 
 class VerificationEventBus(Bus):
@@ -37,9 +40,11 @@ class VerificationEventBus(Bus):
     Leaving the `with` closes it; so does the interpreter's exit.
     """
 
-    def __init__(self, capacity: int = 1000, **settings: Any) -> None:
-        super().__init__()
-        _life.watch(self)
+    if not TYPE_CHECKING:  # the signature is that of `Bus`
+
+        def __init__(self, *arguments, **settings):
+            super().__init__()
+            _life.watch(self)
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +87,7 @@ class VerificationEventBus(Bus):
         return _verified(lambda: self, action, fields)
 
 
-async def _elsewhere(wait: Callable[..., Any], *arguments: Any) -> Any:
+async def _elsewhere(wait: Callable[..., _Answer], *arguments: Any) -> _Answer:
     import asyncio  # whoever awaits has it; nobody else pays for it
 
     return await asyncio.to_thread(wait, *arguments)

@@ -81,4 +81,4 @@ class Retry(Exception):
 
     def __init__(self, done: int = 0, why: str = "the handler asks for a retry") -> None:
         super().__init__(why)
-        self.done = done
+        self.done = max(0, int(done))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextvars
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Generator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -85,7 +85,7 @@ def leave(token: contextvars.Token[Context | None]) -> None:
 @contextmanager
 def use(
     trace: TraceContext | str | None = None, *, source_ip: str | None = None, actor: str | None = None
-) -> Iterator[Context]:
+) -> Generator[Context, None, None]:
     """Everything published inside belongs to this trace; to a new one without an argument.
 
     `verify` also takes `source_ip` and `actor` from here where it is given none.

@@ -1,0 +1,71 @@
+//! The Python package as a user gets it: a virtual environment, a wheel, and its tests against the wheel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::Run;
+use crate::console::say;
+use crate::step::{Answer, Outcome};
+use crate::{suite, workspace};
+
+/// What the tests need, each with its exact version.
+const REQUIREMENTS: &str = "bindings-python/tests/requirements.txt";
+
+/// Builds the wheel, installs it into a virtual environment and runs pytest there. Skipped, visibly, only where
+/// there is no Python.
+pub(crate) fn package_works() -> Answer {
+    let supported = "import sys, venv; sys.exit(sys.version_info < (3, 10))";
+    if Run::program("python3", &["-c", supported]).capture().is_err() {
+        let reason = "skipped: `python3` (3.10 or later, with `venv`) is not on this machine";
+        say(reason);
+        return Ok(Outcome::Noted(reason.to_owned()));
+    }
+    let scratch = workspace::scratch()?;
+    let python = environment(&scratch.join("python"))?;
+    let wheel = wheel(&scratch.join("wheels"), &python)?;
+    let python = shown(&python);
+    let install = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &shown(&wheel)];
+    Run::program(&python, &install).show()?;
+    let tests = ["-m", "pytest", "-rs", "--timeout", "120", "-p", "no:cacheprovider"];
+    let run = Run::program(&python, &tests).within(Path::new("bindings-python"));
+    suite::count(run.env("PYTHONDONTWRITEBYTECODE", "1"), "python")
+}
+
+/// The environment's Python; the environment is made anew when the requirements have changed.
+fn environment(folder: &Path) -> Result<PathBuf, String> {
+    let wanted =
+        fs::read_to_string(REQUIREMENTS).map_err(|error| format!("cannot read {REQUIREMENTS}: {error}"))?;
+    let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    Run::program("python3", &["-m", "venv", "--clear", &shown(folder)]).show()?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS];
+    Run::program(&shown(&python), &install).show()?;
+    fs::write(&stamp, wanted).map_err(|error| format!("cannot write `{}`: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+/// The wheel of this checkout, the only one in its folder.
+fn wheel(folder: &Path, python: &Path) -> Result<PathBuf, String> {
+    let _was_not_there = fs::remove_dir_all(folder);
+    let manifest = ["--manifest-path", "bindings-python/Cargo.toml"];
+    let build = ["-m", "maturin", "build", "--quiet", "--locked", "--compatibility", "linux", "--out"];
+    let python = shown(python);
+    let folder_shown = shown(folder);
+    let arguments = [&build, &[folder_shown.as_str()][..], &["-i", &python], &manifest].concat();
+    Run::program(&python, &arguments).show()?;
+    let files =
+        fs::read_dir(folder).map_err(|error| format!("cannot list `{}`: {error}", folder.display()))?;
+    let wheels: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    match wheels.as_slice() {
+        [wheel] => Ok(wheel.clone()),
+        found => {
+            Err(format!("maturin left {} files in `{}`, expected one wheel", found.len(), folder.display()))
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
