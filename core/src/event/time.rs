@@ -71,23 +71,28 @@ impl Timestamp {
     pub fn write_rfc3339(self, out: &mut [u8; PRINTED_BYTES]) {
         let (days, of_day) = (self.0.div_euclid(86_400 * NANOS), self.0.rem_euclid(86_400 * NANOS));
         let (year, month, day) = civil_from_days(days);
-        let (seconds, nanos) = (of_day / NANOS, of_day % NANOS);
+        let (seconds, nanos) = ((of_day / NANOS) as u32, (of_day % NANOS) as u32);
         *out = *b"0000-00-00T00:00:00.000000000Z";
-        put_digits(&mut out[0..4], year);
-        put_digits(&mut out[5..7], month);
-        put_digits(&mut out[8..10], day);
-        put_digits(&mut out[11..13], seconds / 3600);
-        put_digits(&mut out[14..16], seconds / 60 % 60);
-        put_digits(&mut out[17..19], seconds % 60);
-        put_digits(&mut out[20..29], nanos);
+        let minutes = seconds / 60;
+        put_two(out, 0, year as u32 / 100);
+        put_two(out, 2, year as u32 % 100);
+        put_two(out, 5, month as u32);
+        put_two(out, 8, day as u32);
+        put_two(out, 11, minutes / 60);
+        put_two(out, 14, minutes % 60);
+        put_two(out, 17, seconds % 60);
+        out[20] = b'0' + (nanos / 100_000_000) as u8;
+        put_two(out, 21, nanos / 1_000_000 % 100);
+        put_two(out, 23, nanos / 10_000 % 100);
+        put_two(out, 25, nanos / 100 % 100);
+        put_two(out, 27, nanos % 100);
     }
 }
 
-fn put_digits(out: &mut [u8], mut number: i64) {
-    for byte in out.iter_mut().rev() {
-        *byte = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// Writes the two digits of `number`, which is below 100, at `at`.
+#[inline(always)]
+fn put_two(out: &mut [u8; PRINTED_BYTES], at: usize, number: u32) {
+    (out[at], out[at + 1]) = (b'0' + (number / 10) as u8, b'0' + (number % 10) as u8);
 }
 
 /// Year, month 1 to 12, day 1 to 31 of a day counted from 1970-01-01 in the Gregorian calendar.

@@ -15,6 +15,45 @@ pub fn json_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
+    if is_printable_ascii(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        escaped(bytes, out);
+    }
+    out.push(b'"');
+}
+
+/// Whether nothing of `text` is escaped, which is so of nearly all: printable ASCII but for `"` and `\`. Eight bytes
+/// at a time, those at the end perhaps twice.
+#[inline(always)]
+fn is_printable_ascii(text: &[u8]) -> bool {
+    let other = match (text.last_chunk::<8>(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(last), ..) => {
+            let chunks = text.as_chunks::<8>().0.iter();
+            chunks.fold(others(*last), |seen, chunk| seen | others(*chunk))
+        }
+        (None, Some([a, b, c, d]), Some([e, f, g, h])) => others([*a, *b, *c, *d, *e, *f, *g, *h]),
+        _ => text.iter().fold(0, |seen, byte| seen | others([*byte; 8])),
+    };
+    other == 0
+}
+
+/// Not zero if one of eight bytes is below 0x20, above 0x7e, `"` or `\`: subtracting borrows from, and adding carries
+/// into, the highest bit of such a byte.
+#[inline(always)]
+fn others(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let eight = u64::from_le_bytes(bytes);
+    let equal = |byte: u8| {
+        let differ = eight ^ (ONES * u64::from(byte));
+        differ.wrapping_sub(ONES) & !differ
+    };
+    let below = eight.wrapping_sub(ONES * 0x20) & !eight;
+    let above = eight.wrapping_add(ONES) | eight;
+    (below | above | equal(b'"') | equal(b'\\')) & (ONES * 0x80)
+}
+
+fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let (mut plain_from, mut at) = (0, 0);
     while at < bytes.len() {
         let class = CLASS[usize::from(bytes[at])];
@@ -38,7 +77,6 @@ pub fn json_string(text: &str, out: &mut Vec<u8>) {
         plain_from = at;
     }
     out.extend_from_slice(&bytes[plain_from..]);
-    out.push(b'"');
 }
 
 const PLAIN: u8 = 0;
@@ -116,6 +154,14 @@ mod tests {
                 | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
             let text = shown(code.encode_utf8(&mut [0; 4]));
             assert_eq!(text.starts_with("\"\\"), hidden, "{code:?} became {text}");
+            // Wherever it stands in a text of whatever length.
+            for length in if code < '\u{a0}' { 1..20_usize } else { 1..1 } {
+                for at in 0..length {
+                    let mut long = "a".repeat(length);
+                    long.replace_range(at..=at, code.encode_utf8(&mut [0; 4]));
+                    assert_eq!(shown(&long).contains('\\'), hidden, "{code:?} at {at} of {length}");
+                }
+            }
         }
     }
 }

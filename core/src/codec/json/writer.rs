@@ -11,16 +11,13 @@ use crate::trace::TraceContext;
 
 pub(in crate::codec) struct JsonWriter<'o> {
     out: &'o mut Vec<u8>,
+    /// Nothing stands in the open container yet.
+    first: bool,
 }
 
 impl<'o> JsonWriter<'o> {
     pub(in crate::codec) fn new(out: &'o mut Vec<u8>) -> Self {
-        JsonWriter { out }
-    }
-
-    /// Whether nothing stands in the open container yet: text ends with a quote, so a bracket is one.
-    fn first(&self) -> bool {
-        matches!(self.out.last(), Some(b'{' | b'['))
+        JsonWriter { out, first: true }
     }
 
     /// ASCII that needs no escaping.
@@ -30,13 +27,12 @@ impl<'o> JsonWriter<'o> {
         self.out.push(b'"');
     }
 
-    /// At most 16 bytes as lower-case digits.
-    fn hex(&mut self, bytes: &[u8]) {
-        let mut digits = [[0_u8; 2]; 16];
-        for (two, byte) in digits.iter_mut().zip(bytes) {
-            *two = [byte >> 4, byte & 15].map(|n| b"0123456789abcdef"[usize::from(n)]);
-        }
-        self.out.extend_from_slice(digits[..bytes.len()].as_flattened());
+    /// Bytes whose form is fixed, with the quotes around them.
+    #[inline(always)]
+    fn quoted<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N])) {
+        let mut text = [b'"'; N];
+        write(&mut text);
+        self.out.extend_from_slice(&text);
     }
 
     fn digits(&mut self, mut number: u64) {
@@ -53,19 +49,48 @@ impl<'o> JsonWriter<'o> {
         self.out.extend_from_slice(&buffer[at..]);
     }
 
+    #[inline(always)]
     fn open(&mut self, bracket: u8) -> Mark {
         self.out.push(bracket);
+        self.first = true;
         Mark { at: 0, header: 0, outer: 0 }
+    }
+
+    #[inline(always)]
+    fn close(&mut self, bracket: u8) {
+        self.out.push(bracket);
+        self.first = false;
     }
 }
 
+/// Writes `bytes` as lower-case digits into the first of `out`.
+#[inline(always)]
+fn hex<const N: usize>(bytes: [u8; N], out: &mut [u8]) {
+    let (pairs, _) = out[..2 * N].as_chunks_mut();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = HEX[usize::from(byte)];
+    }
+}
+
+/// The two digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    let (mut pairs, mut byte) = ([[0; 2]; 256], 0);
+    while byte < pairs.len() {
+        pairs[byte] = [b"0123456789abcdef"[byte >> 4], b"0123456789abcdef"[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 impl Sink for JsonWriter<'_> {
+    #[inline(always)]
     fn open_map(&mut self, _: usize) -> Mark {
         self.open(b'{')
     }
 
+    #[inline(always)]
     fn close_map(&mut self, _: Mark) {
-        self.out.push(b'}');
+        self.close(b'}');
     }
 
     fn open_list(&mut self, _: usize) -> Mark {
@@ -73,18 +98,21 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn close_list(&mut self, _: Mark) {
-        self.out.push(b']');
+        self.close(b']');
     }
 
     fn item(&mut self) {
-        if !self.first() {
+        if !self.first {
             self.out.push(b',');
         }
+        self.first = false;
     }
 
+    #[inline(always)]
     fn field<F: Spelled>(&mut self, field: F) {
         let json = field.json();
-        self.out.extend_from_slice(if self.first() { &json[1..] } else { json });
+        self.out.extend_from_slice(if self.first { &json[1..] } else { json });
+        self.first = false;
     }
 
     fn name(&mut self, name: &str) {
@@ -137,23 +165,17 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn id(&mut self, id: EventId) {
-        self.out.push(b'"');
-        self.hex(&id.bits().to_be_bytes());
-        self.out.push(b'"');
+        self.quoted::<34>(|text| hex(id.bits().to_be_bytes(), &mut text[1..]));
     }
 
     fn instance(&mut self, instance: InstanceId) {
-        self.out.push(b'"');
-        self.hex(&instance.0.to_be_bytes());
-        self.out.push(b'"');
+        self.quoted::<18>(|text| hex(instance.0.to_be_bytes(), &mut text[1..]));
     }
 
     fn time(&mut self, time: Timestamp) {
         let mut printed = [0; 30];
         time.write_rfc3339(&mut printed);
-        self.out.push(b'"');
-        self.out.extend_from_slice(&printed);
-        self.out.push(b'"');
+        self.quoted::<32>(|text| text[1..31].copy_from_slice(&printed));
     }
 
     fn kind(&mut self, kind: &EventKind) {
@@ -169,30 +191,40 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn ip(&mut self, ip: IpAddr) {
-        self.out.push(b'"');
         match ip {
             IpAddr::V4(ip) => {
+                let (mut text, mut at) = ([0_u8; 17], 0);
+                let mut put = |byte| {
+                    text[at] = byte;
+                    at += 1;
+                };
                 for (index, octet) in ip.octets().into_iter().enumerate() {
-                    if index > 0 {
-                        self.out.push(b'.');
+                    put(if index == 0 { b'"' } else { b'.' });
+                    if octet > 99 {
+                        put(b'0' + octet / 100);
                     }
-                    self.digits(octet.into());
+                    if octet > 9 {
+                        put(b'0' + octet / 10 % 10);
+                    }
+                    put(b'0' + octet % 10);
                 }
+                put(b'"');
+                self.out.extend_from_slice(&text[..at]);
             }
             // Writing to a Vec cannot fail.
-            IpAddr::V6(ip) => drop(write!(self.out, "{ip}")),
+            IpAddr::V6(ip) => drop(write!(self.out, "\"{ip}\"")),
         }
-        self.out.push(b'"');
     }
 
     fn trace(&mut self, trace: TraceContext) {
-        self.out.extend_from_slice(b"\"00-");
-        self.hex(&trace.trace_id.to_bytes());
-        self.out.push(b'-');
-        self.hex(&trace.span_id.to_bytes());
-        self.out.push(b'-');
-        self.hex(&[trace.flags()]);
-        self.out.push(b'"');
+        self.quoted::<57>(|text| {
+            text[1..4].copy_from_slice(b"00-");
+            hex(trace.trace_id.to_bytes(), &mut text[4..]);
+            text[36] = b'-';
+            hex(trace.span_id.to_bytes(), &mut text[37..]);
+            text[53] = b'-';
+            hex([trace.flags()], &mut text[54..]);
+        });
     }
 
     fn must_wrap<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> bool {
