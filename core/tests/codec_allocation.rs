@@ -28,8 +28,11 @@ fn neither_a_claimed_length_nor_depth_takes_memory() {
     }
     // A list that claims as many values as bytes follow, which an event may not have.
     hostile.push([&b"\x81\xa1e\x91\x81\xa1b\x81\xa1x\xdd\x00\x10\x00\x00"[..], &vec![0; 1 << 20]].concat());
-    let deep =
-        [b"[".repeat(100_000), b"{\"new\":".repeat(100_000), [&b"{\"x\":"[..], &b"[".repeat(100_000)].concat()];
+    let deep = [
+        b"[".repeat(100_000),
+        b"{\"new\":".repeat(100_000),
+        [&b"{\"x\":"[..], &b"[".repeat(100_000)].concat(),
+    ];
 
     let before = peak_kib();
     for bytes in &hostile {

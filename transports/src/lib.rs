@@ -64,10 +64,7 @@ fn sender(address: &Address) -> Result<Box<dyn Transport>, TransportError> {
 ///
 /// # Errors
 /// As [`from_url`]; `http` and `https` have no receiving end here. What connects does so in the first `receive`.
-pub fn subscription_from_url(
-    url: &str,
-    options: &Options,
-) -> Result<Box<dyn Subscription>, TransportError> {
+pub fn subscription_from_url(url: &str, options: &Options) -> Result<Box<dyn Subscription>, TransportError> {
     let address = Address::parse(url, options)?;
     match address.scheme {
         #[cfg(feature = "memory")]
