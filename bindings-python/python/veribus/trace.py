@@ -74,6 +74,11 @@ def enter(
     return _current.set(Context(trace or TraceContext.new_root(), source_ip, actor))
 
 
+def resume(context: Context | None) -> contextvars.Token[Context | None]:
+    """Goes on with a request that was left: its answer is made piece by piece."""
+    return _current.set(context)
+
+
 def leave(token: contextvars.Token[Context | None]) -> None:
     """Ends what `enter` began; elsewhere than in the same context it is left to that context to end it."""
     try:
