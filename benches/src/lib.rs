@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod console;
+pub mod designs;
 pub mod machine;
 pub mod measure;
 pub mod report;

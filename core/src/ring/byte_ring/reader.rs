@@ -5,6 +5,9 @@ use std::ptr::NonNull;
 use super::segment::Segment;
 use super::{Arc, HEADER, Ordering, Shared};
 
+/// Room is given back after so many bytes of records at the latest: 64 typical ones.
+const RELEASE_BYTES_MAX: u64 = 16 * 1024;
+
 /// The reading end.
 pub(crate) struct Reader {
     shared: Arc<Shared>,
@@ -107,7 +110,8 @@ impl Reader {
         self.segment = segment;
         let segment = self.segment();
         let (base, capacity, next) = (segment.base(), segment.capacity(), segment.next());
-        (self.base, self.mask, self.release_step) = (base, capacity - 1, capacity / 16);
+        (self.base, self.mask, self.release_step) =
+            (base, capacity - 1, (capacity / 16).min(RELEASE_BYTES_MAX));
         // SAFETY: linked, and freed by nobody but this reader.
         self.end = next.map(|next| unsafe { next.as_ref() }.start());
     }
