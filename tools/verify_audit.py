@@ -12,9 +12,12 @@ import re
 import sys
 
 LINE_MAX = 16 << 20
+INDEX = rb'"i":(0|[1-9][0-9]{0,19}),'
+STAMP = (rb'"t":"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z",'
+         rb'"m":"[0-9a-f]{8}\.(?:0|[1-9][0-9]*)",')
+# Whole, or short: an event with the `log`, `t` and `m` of the line before it.
 ENVELOPE = re.compile(
-    rb'\{"v":1,"log":"([0-9a-f]{16})","i":(0|[1-9][0-9]{0,19}),'
-    rb'"t":"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z","m":"[0-9a-f]{8}\.(?:0|[1-9][0-9]*)",'
+    rb'\{"v":1,(?:"log":"([0-9a-f]{16})",' + INDEX + STAMP + rb'|' + INDEX + rb'(?="p":"[0-9a-f]{64}","ev"))'
     rb'"p":"([0-9a-f]{64})",(?:"ev":\{|"kind":"([a-z_]{1,32})").*\}', re.DOTALL)
 ZERO = "0" * 64
 
@@ -27,8 +30,9 @@ class Line:
         match = ENVELOPE.fullmatch(self.bytes) if self.ended else None
         self.good = match is not None
         if match:
-            log, index, previous, kind = match.groups()
-            self.log, self.index, self.previous, self.kind = log.decode(), int(index), previous.decode(), kind
+            log, index, short_index, previous, self.kind = match.groups()
+            self.log, self.index = log and log.decode(), int(index or short_index)
+            self.previous = previous.decode()
             self.hash = hashlib.sha256(b"\0" + self.bytes).hexdigest()
 
     def is_json(self):
@@ -90,9 +94,12 @@ class Walk:
         if self.first is None and line.kind == b"rotate" and line.index > 0:
             index = self.start if self.start is not None else line.index
             previous = line.previous
-        if self.log is not None and line.log != self.log:
+        log = line.log or self.log
+        if log is None:
+            return "malformed"
+        if self.log is not None and log != self.log:
             return "other_log"
-        if self.log is None and self.head and self.head["log"] != line.log:
+        if self.log is None and self.head and self.head["log"] != log:
             return "head_of_other_log"
         if line.index != index:
             return "index"
@@ -105,7 +112,7 @@ class Walk:
         return None
 
     def take(self, line):
-        self.log, self.prior = line.log, line
+        self.log, self.prior = line.log or self.log, line
         self.next, self.hash = line.index + 1, line.hash
         self.lines += 1
         self.events += line.kind is None

@@ -108,7 +108,7 @@ fn encode_msgpack(times: usize) {
 fn append_audit(times: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut logger = AuditLogger::new(folder.path().join("audit.log")).expect("a trail");
-    let batch = vec![Arc::new(owned(&Login::new())); 100];
+    let batch: Vec<_> = (0..100).map(|_| Arc::new(owned(&Login::new()))).collect();
     for _ in 0..times / 100 {
         logger.handle(&batch).expect("a disk with room");
     }

@@ -50,6 +50,9 @@ impl Kind {
     }
 }
 
+/// How the line of an event begins that repeats neither log nor stamp.
+const SHORT_FRONT: &[u8] = b"{\"v\":1,\"i\":";
+
 /// Writes lines into a buffer that the caller keeps.
 #[derive(Debug)]
 pub(crate) struct Chain {
@@ -57,8 +60,10 @@ pub(crate) struct Chain {
     mark: Mark,
     /// `{"v":1,"log":"…","i":`
     front: Vec<u8>,
-    /// `,"t":"…","m":"…","p":"`, the same for all lines of a batch
-    middle: Vec<u8>,
+    /// `,"t":"…","m":"…"`, the same for all lines of a batch.
+    stamp: Vec<u8>,
+    /// A line with this stamp went before: an event behind it does not repeat it.
+    stamped: bool,
     /// Tells the steady clock of this process from another's.
     run: u32,
 }
@@ -66,7 +71,7 @@ pub(crate) struct Chain {
 impl Chain {
     pub(crate) fn new(log: LogId, mark: Mark) -> Chain {
         let front = format!("{{\"v\":1,\"log\":\"{log}\",\"i\":").into_bytes();
-        Chain { log, mark, front, middle: Vec::new(), run: InstanceId::random().0 as u32 }
+        Chain { log, mark, front, stamp: Vec::new(), stamped: false, run: InstanceId::random().0 as u32 }
     }
 
     pub(crate) fn log(&self) -> LogId {
@@ -82,44 +87,57 @@ impl Chain {
         self.mark = mark;
     }
 
-    /// The time of the lines that follow; read once a batch. Lines before the first stamp have no time.
+    /// The time of the lines that follow, which stand together in one buffer: the first of them says it for the
+    /// events behind it. Lines before the first stamp have no time.
     pub(crate) fn stamp(&mut self, clock: &dyn Clock) -> Timestamp {
         let now = clock.now();
         let steady = clock.steady().as_nanos();
         let mut time = [0; 30];
         now.write_rfc3339(&mut time);
-        self.middle.clear();
-        self.middle.extend_from_slice(b",\"t\":\"");
-        self.middle.extend_from_slice(&time);
-        self.middle.extend_from_slice(format!("\",\"m\":\"{:08x}.{steady}\",\"p\":\"", self.run).as_bytes());
+        self.stamp.clear();
+        self.stamp.extend_from_slice(b",\"t\":\"");
+        self.stamp.extend_from_slice(&time);
+        self.stamp.extend_from_slice(format!("\",\"m\":\"{:08x}.{steady}\"", self.run).as_bytes());
+        self.stamped = false;
         now
     }
 
     /// Appends the line of an event, with its newline.
     pub(crate) fn push_event(&mut self, event: &VerificationEvent, out: &mut Vec<u8>) {
-        let start = self.begin(out);
-        out.extend_from_slice(b"\",\"ev\":");
+        let start = out.len();
+        if self.stamped {
+            out.extend_from_slice(SHORT_FRONT);
+            push_number(self.mark.next, out);
+        } else {
+            self.push_front(out);
+        }
+        self.push_previous(out, b"\",\"ev\":");
         event_to_json(event, out);
         self.end(start, out);
     }
 
     /// Appends a line about the log; `fields` is JSON that begins with a comma, or empty.
     pub(crate) fn push_kind(&mut self, kind: Kind, fields: &str, out: &mut Vec<u8>) {
-        let start = self.begin(out);
-        out.extend_from_slice(b"\",\"kind\":\"");
+        let start = out.len();
+        self.push_front(out);
+        self.push_previous(out, b"\",\"kind\":\"");
         out.extend_from_slice(kind.as_str().as_bytes());
         out.push(b'"');
         out.extend_from_slice(fields.as_bytes());
         self.end(start, out);
     }
 
-    fn begin(&mut self, out: &mut Vec<u8>) -> usize {
-        let start = out.len();
+    fn push_front(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.front);
         push_number(self.mark.next, out);
-        out.extend_from_slice(&self.middle);
+        out.extend_from_slice(&self.stamp);
+        self.stamped = true;
+    }
+
+    fn push_previous(&self, out: &mut Vec<u8>, behind: &[u8]) {
+        out.extend_from_slice(b",\"p\":\"");
         out.extend_from_slice(&self.mark.head.to_hex());
-        start
+        out.extend_from_slice(behind);
     }
 
     fn end(&mut self, start: usize, out: &mut Vec<u8>) {
@@ -147,7 +165,7 @@ fn push_number(mut number: u64, out: &mut Vec<u8>) {
 mod tests {
     use super::super::envelope::Envelope;
     use super::*;
-    use veribus_core::ManualClock;
+    use veribus_core::{EventId, EventKind, ManualClock};
 
     #[test]
     fn a_line_is_what_the_envelope_reads() {
@@ -157,9 +175,37 @@ mod tests {
         chain.push_kind(Kind::Open, ",\"pid\":1", &mut out);
         let line = out.strip_suffix(b"\n").expect("a newline");
         let envelope = Envelope::parse(line).expect("an envelope");
-        assert_eq!((envelope.log, envelope.index), (chain.log(), u64::MAX - 1));
-        assert_eq!(envelope.time, "1970-01-01T00:00:07.000000000Z");
+        assert_eq!((envelope.log, envelope.index), (Some(chain.log()), u64::MAX - 1));
+        assert_eq!(envelope.time, Some("1970-01-01T00:00:07.000000000Z"));
         assert_eq!((envelope.previous, envelope.kind), (Digest::of_line(b"x"), Some("open")));
         assert_eq!(chain.mark().head, Digest::of_line(line));
+    }
+
+    #[test]
+    fn only_the_first_of_the_lines_written_together_says_log_and_time() {
+        let mut chain = Chain::new(LogId::random(), Mark::START);
+        let kind = EventKind::from_name("authentication");
+        let event = VerificationEvent::bare(EventId::from_bits(1), Timestamp::from_seconds(7), kind, "login")
+            .expect("a valid event");
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            chain.stamp(&ManualClock::at(Timestamp::from_seconds(7)));
+            chain.push_event(&event, &mut out);
+            chain.push_event(&event, &mut out);
+        }
+        chain.push_kind(Kind::Close, "", &mut out);
+        let text = String::from_utf8(out).expect("UTF-8");
+        let full: Vec<bool> = text
+            .lines()
+            .map(|line| {
+                let envelope = Envelope::parse(line.as_bytes()).expect("an envelope");
+                assert_eq!(envelope.log.is_some(), envelope.time.is_some());
+                envelope.log.is_some()
+            })
+            .collect();
+        assert_eq!(full, [true, false, true, false, true]);
+        let short = text.lines().nth(1).expect("a line");
+        let about_the_log = short.replace("\"ev\":{", "\"kind\":\"close\",\"ev\":{");
+        assert!(Envelope::parse(about_the_log.as_bytes()).is_err(), "a line about the log is never short");
     }
 }

@@ -1,7 +1,8 @@
 //! The fixed fields that every line begins with, and nothing between them but what is stated here.
 //!
 //! `{"v":1,"log":"<16 hex>","i":<index>,"t":"<RFC 3339, 9 digits, Z>","m":"<8 hex>.<ns>","p":"<64 hex>",` and then
-//! `"ev":{…}}` for an event or `"kind":"<name>",…}` for a line about the log itself.
+//! `"ev":{…}}` for an event or `"kind":"<name>",…}` for a line about the log itself. An event written together with
+//! the line before it has the same `log`, `t` and `m`, and may leave out all three: `{"v":1,"i":<index>,"p":"…","ev":{…}}`.
 
 use super::digest::{Digest, LogId};
 
@@ -11,9 +12,10 @@ pub const LINE_BYTES_MAX: usize = 16 << 20;
 /// A line's envelope, and what it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Envelope<'a> {
-    pub(crate) log: LogId,
+    /// `None` in a short line, as for `time`: what the line before it has.
+    pub(crate) log: Option<LogId>,
     pub(crate) index: u64,
-    pub(crate) time: &'a str,
+    pub(crate) time: Option<&'a str>,
     pub(crate) previous: Digest,
     /// `None` for an event.
     pub(crate) kind: Option<&'a str>,
@@ -24,18 +26,17 @@ impl<'a> Envelope<'a> {
     /// at: the hash holds it.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Envelope<'a>, &'static str> {
         let mut rest = line;
-        expect(&mut rest, b"{\"v\":1,\"log\":\"").ok_or("it does not begin with `{\"v\":1,\"log\":\"`")?;
-        let log =
-            take(&mut rest, 16).and_then(LogId::from_hex).ok_or("`log` is not 16 hexadecimal digits")?;
-        expect(&mut rest, b"\",\"i\":").ok_or("`i` is missing")?;
+        expect(&mut rest, b"{\"v\":1,").ok_or("it does not begin with `{\"v\":1,`")?;
+        let mut log = None;
+        if expect(&mut rest, b"\"log\":\"").is_some() {
+            let id = take(&mut rest, 16).and_then(LogId::from_hex);
+            log = Some(id.ok_or("`log` is not 16 hexadecimal digits")?);
+            expect(&mut rest, b"\",").ok_or("`i` is missing")?;
+        }
+        expect(&mut rest, b"\"i\":").ok_or("`i` is missing")?;
         let index = number(&mut rest).ok_or("`i` is not a number")?;
-        expect(&mut rest, b",\"t\":\"").ok_or("`t` is missing")?;
-        let time = take(&mut rest, 30).and_then(time_text).ok_or("`t` is not a time with nine digits")?;
-        expect(&mut rest, b"\",\"m\":\"").ok_or("`m` is missing")?;
-        take(&mut rest, 8).filter(|run| run.iter().all(is_lower_hex)).ok_or("`m` has no run of 8 digits")?;
-        expect(&mut rest, b".").ok_or("`m` has no run of 8 digits")?;
-        digits(&mut rest).ok_or("`m` has no nanoseconds")?;
-        expect(&mut rest, b"\",\"p\":\"").ok_or("`p` is missing")?;
+        let time = if log.is_some() { Some(stamp(&mut rest)?) } else { None };
+        expect(&mut rest, b",\"p\":\"").ok_or("`p` is missing")?;
         let previous =
             take(&mut rest, 64).and_then(Digest::from_hex).ok_or("`p` is not 64 hexadecimal digits")?;
         let kind = if expect(&mut rest, b"\",\"ev\":{").is_some() {
@@ -44,11 +45,26 @@ impl<'a> Envelope<'a> {
             expect(&mut rest, b"\",\"kind\":\"").ok_or("neither `ev` nor `kind` follows `p`")?;
             Some(kind_text(&mut rest).ok_or("`kind` is not 1 to 32 of `a-z` and `_`")?)
         };
+        if log.is_none() && kind.is_some() {
+            return Err("a line about the log has no `log`");
+        }
         if line.last() != Some(&b'}') {
             return Err("it does not end with `}`");
         }
         Ok(Envelope { log, index, time, previous, kind })
     }
+}
+
+/// `t` and `m`; answers `t`.
+fn stamp<'a>(rest: &mut &'a [u8]) -> Result<&'a str, &'static str> {
+    expect(rest, b",\"t\":\"").ok_or("`t` is missing")?;
+    let time = take(rest, 30).and_then(time_text).ok_or("`t` is not a time with nine digits")?;
+    expect(rest, b"\",\"m\":\"").ok_or("`m` is missing")?;
+    take(rest, 8).filter(|run| run.iter().all(is_lower_hex)).ok_or("`m` has no run of 8 digits")?;
+    expect(rest, b".").ok_or("`m` has no run of 8 digits")?;
+    digits(rest).ok_or("`m` has no nanoseconds")?;
+    expect(rest, b"\"").ok_or("`m` has no end")?;
+    Ok(time)
 }
 
 fn expect(rest: &mut &[u8], literal: &[u8]) -> Option<()> {

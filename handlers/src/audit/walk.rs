@@ -287,10 +287,13 @@ impl<'a> Walk<'a> {
         }
         let envelope = Envelope::parse(line).map_err(Problem::Malformed)?;
         let expected = self.expected_of(&envelope);
-        if self.found.log.is_some_and(|log| log != envelope.log) {
+        let Some(log) = envelope.log.or(self.found.log) else {
+            return Err(Problem::Malformed("the first line has no `log`"));
+        };
+        if self.found.log.is_some_and(|known| known != log) {
             return Err(Problem::OtherLog);
         }
-        if self.found.log.is_none() && self.head.is_some_and(|head| head.log != envelope.log) {
+        if self.found.log.is_none() && self.head.is_some_and(|head| head.log != log) {
             return Err(Problem::HeadOfOtherLog);
         }
         if envelope.index != expected.next {
@@ -309,11 +312,11 @@ impl<'a> Walk<'a> {
         }
         self.found.events += u64::from(envelope.kind.is_none());
         self.found.lines += 1;
-        self.found.log = Some(envelope.log);
+        self.found.log = Some(log);
         self.found.first.get_or_insert(expected);
         self.before = Some(expected);
         self.expected = Mark { next: expected.next + 1, head: digest };
-        Ok(envelope.time.parse().ok())
+        Ok(envelope.time.and_then(|time| time.parse().ok()))
     }
 
     /// What this line should say. Older segments may be gone: then the first line that is there, a `rotate`, says
