@@ -143,6 +143,22 @@ fn a_grown_ring_without_new_records_is_freed_when_it_is_read() {
 }
 
 #[test]
+fn owners_that_come_and_go_while_nobody_reads_take_a_bounded_amount_of_memory() {
+    let (mut writer, mut reader) = ring(256 * 1024);
+    let (mut taken, long) = (0, vec![1; 33 * 1024]);
+    for _ in 0..100 {
+        taken += usize::from(push(&mut writer, &long));
+        taken += usize::from(push(&mut writer, b"short"));
+        writer.shrink();
+        assert!(writer.memory().bytes() <= 4 * bytes_of(256 * 1024), "{} bytes", writer.memory().bytes());
+    }
+    assert_eq!(drain(&mut reader), taken);
+    writer.shrink();
+    drain(&mut reader);
+    assert_eq!(writer.memory().bytes(), bytes_of(16 * 1024));
+}
+
+#[test]
 fn either_end_may_go_first() {
     for writer_first in [true, false] {
         let (mut writer, mut reader) = ring(64 * 1024);

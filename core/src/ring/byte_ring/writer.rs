@@ -118,8 +118,11 @@ impl Writer {
     }
 
     /// Gives grown memory back: goes on in a segment of the first size. For an owner that will rest for long.
+    ///
+    /// Not while much is left unread: whoever shrinks and grows again and again must not outrun the reader.
     pub(crate) fn shrink(&mut self) {
-        if self.mask >= self.start {
+        let full = Segment::layout(self.most).size();
+        if self.mask >= self.start && self.shared.memory.bytes() <= 2 * full {
             self.follow_with(self.start);
         }
     }
