@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veribus_core::{Redactor, Source, VerificationEventBus, WhenFull};
+use veribus_core::{Draft, Redactor, Source, VerificationEventBus, WhenFull};
 
 use crate::error::{self, Kind};
 use crate::event::PyEvent;
@@ -57,9 +57,8 @@ pub(crate) fn deadline(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
 impl PyBus {
     /// Publishes in the trace that the caller works in, unless the event has one of its own.
     #[inline]
-    pub(crate) fn send(&self, py: Python<'_>, event: &PyEvent) -> PyReceipt {
-        let draft = event.draft();
-        let ambient = if event.event.trace.is_some() { None } else { trace::ambient(py) };
+    pub(crate) fn send(&self, py: Python<'_>, draft: Draft<'_>, has_trace: bool) -> PyReceipt {
+        let ambient = if has_trace { None } else { trace::ambient(py) };
         let send = || match ambient {
             Some(trace) => trace.in_scope(|| self.bus.publish(draft)),
             None => self.bus.publish(draft),
@@ -116,7 +115,8 @@ impl PyBus {
 
     /// Hands an event over. Never blocks (but see `block`), never raises for what the bus does with it.
     fn publish(&self, py: Python<'_>, event: &Bound<'_, PyEvent>) -> PyReceipt {
-        self.send(py, event.get())
+        let event = event.get();
+        self.send(py, event.draft(), event.event.trace.is_some())
     }
 
     /// Publishes, and waits until every durable handler has synced the event.

@@ -31,11 +31,6 @@ impl PyEvent {
         if self.timed { draft } else { draft.without_time() }
     }
 
-    /// An event that the bus gives its time.
-    pub(crate) fn untimed(event: Arc<VerificationEvent>) -> Self {
-        PyEvent { event, timed: false }
-    }
-
     fn build(family: Family, action: &Bound<'_, PyAny>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut build = Build::new(fields::bare(family, action)?, false);
         build.set_all(given)?;

@@ -231,11 +231,14 @@ pub(crate) fn outcome(value: &Bound<'_, PyAny>) -> PyResult<Outcome> {
 
 /// A severity by name or by OCSF's number.
 pub(crate) fn severity(value: &Bound<'_, PyAny>) -> PyResult<Severity> {
-    let text = match value.cast::<PyInt>() {
-        Ok(number) => number.str()?.to_str()?.to_owned(),
-        Err(_) => value::text(value, &"severity")?.to_owned(),
-    };
-    text.parse().map_err(|found| error::event(value.py(), &found))
+    let refused = |found: EventError| error::event(value.py(), &found);
+    match value.cast::<PyInt>() {
+        Ok(number) => match number.extract().ok().and_then(Severity::from_id) {
+            Some(severity) => Ok(severity),
+            None => number.str()?.to_str()?.parse().map_err(refused),
+        },
+        Err(_) => value::text(value, &"severity")?.parse().map_err(refused),
+    }
 }
 
 /// A family by name.

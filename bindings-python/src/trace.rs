@@ -129,10 +129,18 @@ fn open_telemetry(py: Python<'_>) -> Option<TraceContext> {
                 .map(Bound::unbind)
                 .map_err(PyErr::from)
         })
-        .ok()?;
-    let module = modules.bind(py).get_item(intern!(py, "opentelemetry.trace")).ok()??;
+        .ok()?
+        .bind(py);
+    let module = modules.get_item(intern!(py, "opentelemetry.trace")).ok()??;
     // From here on Python code runs under our frames.
     let _pass = gate::pass()?;
+    // An empty context has no span: asking for that is a quarter of asking for the span.
+    if let Ok(Some(contexts)) = modules.get_item(intern!(py, "opentelemetry.context")) {
+        let current = contexts.call_method0(intern!(py, "get_current")).ok()?;
+        if current.len().is_ok_and(|entries| entries == 0) {
+            return None;
+        }
+    }
     current_span(&module).ok().flatten()
 }
 

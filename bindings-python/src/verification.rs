@@ -1,15 +1,14 @@
 //! `with bus.verify(...)`: times a check and records how it ended, whatever becomes of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
-use veribus_core::{Family, Outcome, VerificationEvent};
+use veribus_core::{Draft, Family, Outcome, VerificationEvent};
 
 use crate::bus::PyBus;
-use crate::event::PyEvent;
 use crate::fields::{self, Build};
 use crate::receipt::PyReceipt;
 use crate::{trace, value};
@@ -91,8 +90,8 @@ impl PyVerification {
             }
             Some(event)
         })?;
-        let event = PyEvent::untimed(Arc::new(event));
-        Some(self.bus.get().send(py, &event))
+        let draft = Draft::from(&event).without_time();
+        Some(self.bus.get().send(py, draft, event.trace.is_some()))
     }
 }
 
