@@ -59,7 +59,12 @@ impl Machine {
             processor: model.unwrap_or("unknown processor").to_owned(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_mib: kib("/proc/meminfo", "MemTotal:").unwrap_or(0) / 1024,
-            system: format!("{} {}", std::env::consts::OS, kernel.trim()),
+            // A version, without what a distributor calls its build.
+            system: format!(
+                "{} {}",
+                std::env::consts::OS,
+                kernel.split('-').next().unwrap_or_default().trim()
+            ),
             disk: file_system(&std::env::temp_dir()),
             compiler: compiler(),
             peers: peers(include_str!("../../Cargo.lock")),

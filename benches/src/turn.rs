@@ -65,6 +65,8 @@ pub enum Figure {
     EncodeNanos,
     /// Bytes that the library says it holds for each of these.
     BytesTold,
+    /// The same for all of them, in MiB.
+    MibTold,
     /// Bytes by which the process grew for each of these.
     BytesGrown,
     /// The same for all of them, in MiB.

@@ -3,7 +3,11 @@
 pub(crate) mod channel;
 pub(crate) mod disruptor;
 pub(crate) mod fastrace;
+#[cfg(unix)]
+mod file_limit;
 pub(crate) mod floor;
+pub(crate) mod forward;
+#[cfg(unix)]
 pub(crate) mod full_disk;
 pub(crate) mod json;
 pub(crate) mod opentelemetry;

@@ -135,10 +135,21 @@ impl Publish {
 
     /// Publishes until a handler loses events, in bursts that leave the ring room.
     pub(crate) fn fill(&mut self) -> Result<(), String> {
+        self.fill_until("a handler's queue was full", |bus| {
+            bus.health().handlers.iter().any(|handler| handler.lost.total() > 0)
+        })
+    }
+
+    /// Publishes until `state` holds, in bursts that leave the ring room; `what` says what is waited for.
+    pub(crate) fn fill_until(
+        &mut self,
+        what: &str,
+        state: impl Fn(&VerificationEventBus) -> bool,
+    ) -> Result<(), String> {
         let (samples, begun) = (Sample::all(), Instant::now());
-        while !self.health().handlers.iter().any(|handler| handler.lost.total() > 0) {
+        while !state(&self.publisher.0) {
             if begun.elapsed() > DRAIN {
-                return Err(format!("the queue of a blocked handler is not full after {DRAIN:?}"));
+                return Err(format!("waited {DRAIN:?} in vain until {what}"));
             }
             for sample in samples.iter().cycle().take(BURST) {
                 self.publisher.once(sample);

@@ -9,7 +9,7 @@ mod text;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub use goals::{Judged, judge};
+pub use goals::{Judged, Verdict, judge};
 pub use page::page;
 pub use picture::picture;
 pub use row::{Over, Row, Rows};

@@ -16,7 +16,7 @@ pub fn text(report: &Report) -> String {
     for judged in judge(&report.rows) {
         goals += &format!(
             "  {:<8} {}: {} (goal {})\n",
-            judged.verdict(),
+            judged.verdict.as_str(),
             judged.what,
             judged.figure(),
             judged.goal()

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::{Column, Entry, Role, Section, Table, column};
+use crate::case::forward::Forward;
 use crate::case::verification::{Argon2id, Check, Ed25519, Hmac, Jwt};
 use crate::case::{Case, channel, fastrace, opentelemetry, tracing, veribus};
 use crate::machine;
@@ -29,7 +30,8 @@ pub(super) const SECTION: Section = Section {
         `from` and `to` its 95 % interval by order statistics. The event's text is at hand; the verification's result \
         decides nothing. An interval that holds 0 means: not told apart from nothing on this machine. *Idle*: one \
         handler that counts. *Saturated*: a handler that blocks for ever, its queue full. *Audit disk full*: the audit \
-        handler, its file refused further bytes by a limit of the system.",
+        handler, its file refused further bytes by a limit of the system. *Collector unreachable*: the forwarder with its \
+        spool, the connection refused. *Spool disk full*: the same, its spool refused further bytes.",
     tables: &[Table { title: "Median of paired differences, with 95 % intervals", columns: COLUMNS }],
     entries: ENTRIES,
 };
@@ -39,8 +41,7 @@ const SHORT: usize = 256;
 const LONG: usize = 64;
 const PASSWORDS: usize = 1;
 
-/// One row a verification and state. *Collector unreachable* and *spool disk full* join here with the handler that
-/// forwards: one start function each.
+/// One row a verification and state.
 const ENTRIES: &[Entry] = &[
     Entry {
         name: "hmac_idle",
@@ -61,6 +62,18 @@ const ENTRIES: &[Entry] = &[
         run: |plan| full_disk(Hmac::start, SHORT, plan),
     },
     Entry {
+        name: "hmac_unreachable",
+        title: "HMAC-SHA256 of a token: collector unreachable",
+        role: Role::Subject,
+        run: |plan| pairs(Hmac::start, Forward::unreachable, SHORT, plan),
+    },
+    Entry {
+        name: "hmac_full_spool",
+        title: "HMAC-SHA256 of a token: collector unreachable, spool disk full",
+        role: Role::Subject,
+        run: |plan| full_spool(Hmac::start, SHORT, plan),
+    },
+    Entry {
         name: "jwt_idle",
         title: "HS256 JWT decode: bus idle",
         role: Role::Subject,
@@ -77,6 +90,18 @@ const ENTRIES: &[Entry] = &[
         title: "HS256 JWT decode: audit disk full",
         role: Role::Subject,
         run: |plan| full_disk(Jwt::start, SHORT, plan),
+    },
+    Entry {
+        name: "jwt_unreachable",
+        title: "HS256 JWT decode: collector unreachable",
+        role: Role::Subject,
+        run: |plan| pairs(Jwt::start, Forward::unreachable, SHORT, plan),
+    },
+    Entry {
+        name: "jwt_full_spool",
+        title: "HS256 JWT decode: collector unreachable, spool disk full",
+        role: Role::Subject,
+        run: |plan| full_spool(Jwt::start, SHORT, plan),
     },
     Entry {
         name: "jwt_fastrace",
@@ -121,6 +146,18 @@ const ENTRIES: &[Entry] = &[
         run: |plan| full_disk(Ed25519::start, LONG, plan),
     },
     Entry {
+        name: "ed25519_unreachable",
+        title: "Ed25519 verify: collector unreachable",
+        role: Role::Subject,
+        run: |plan| pairs(Ed25519::start, Forward::unreachable, LONG, plan),
+    },
+    Entry {
+        name: "ed25519_full_spool",
+        title: "Ed25519 verify: collector unreachable, spool disk full",
+        role: Role::Subject,
+        run: |plan| full_spool(Ed25519::start, LONG, plan),
+    },
+    Entry {
         name: "argon2id_idle",
         title: "Argon2id password: bus idle",
         role: Role::Subject,
@@ -138,6 +175,18 @@ const ENTRIES: &[Entry] = &[
         role: Role::Subject,
         run: |plan| full_disk(Argon2id::start, PASSWORDS, &fewer(plan)),
     },
+    Entry {
+        name: "argon2id_unreachable",
+        title: "Argon2id password: collector unreachable",
+        role: Role::Subject,
+        run: |plan| pairs(Argon2id::start, Forward::unreachable, PASSWORDS, &fewer(plan)),
+    },
+    Entry {
+        name: "argon2id_full_spool",
+        title: "Argon2id password: collector unreachable, spool disk full",
+        role: Role::Subject,
+        run: |plan| full_spool(Argon2id::start, PASSWORDS, &fewer(plan)),
+    },
 ];
 
 /// A password takes some ten milliseconds, even alone.
@@ -149,6 +198,14 @@ fn fewer(plan: &Plan) -> Plan {
 fn full_disk<V: Check>(check: fn() -> Result<V, String>, each: usize, plan: &Plan) -> Result<Turn, String> {
     pairs(check, crate::case::full_disk::FullDisk::start, each, plan)
 }
+
+#[cfg(unix)]
+fn full_spool<V: Check>(check: fn() -> Result<V, String>, each: usize, plan: &Plan) -> Result<Turn, String> {
+    pairs(check, Forward::full_disk, each, plan)
+}
+
+#[cfg(not(unix))]
+use full_disk as full_spool;
 
 #[cfg(not(unix))]
 fn full_disk<V: Check>(

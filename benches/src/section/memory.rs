@@ -18,6 +18,7 @@ const COLUMNS: &[Column] = &[
     column(Figure::BytesGrown, "process grew by, bytes each", 0),
     column(Figure::BytesTold, "the bus says, bytes each", 0),
     column(Figure::MibGrown, "process grew by, MiB in all", 1),
+    column(Figure::MibTold, "the bus says, MiB in all", 1),
 ];
 
 const MIB: f64 = (1 << 20) as f64;
@@ -102,6 +103,7 @@ fn threads(events: usize, plan: &Plan) -> Result<Turn, String> {
     let turn = Turn::of([
         (Figure::BytesGrown, grown / threads),
         (Figure::BytesTold, told as f64 / threads),
+        (Figure::MibTold, told as f64 / MIB),
         (Figure::MibGrown, grown / MIB),
     ]);
     Ok(turn.with_ledger(ledger))

@@ -18,7 +18,6 @@ use crate::case::owned::Owned;
 use crate::case::trail::Trail;
 use crate::case::veribus::{Publisher, settle};
 use crate::case::{Case as _, tracing};
-use crate::machine;
 use crate::measure::Plan;
 use crate::sample::{SAMPLES, Sample};
 use crate::turn::{Figure, Ledger, Turn};
@@ -220,7 +219,6 @@ fn derived(event: &Owned, instance: InstanceId, seq: u64) -> JsonEvent<'_> {
 fn limit(plan: &Plan) -> Result<Turn, String> {
     let (place, mut made, events) = (Place::new()?, encode::events(SAMPLES)?, plan.sustained as u64);
     let (mut trail, instance) = (Trail::new(place.file()?), InstanceId::random());
-    let pinned = machine::pin(0);
     let began = Instant::now();
     for seq in 1..=events {
         let at = seq as usize % made.len();
@@ -234,5 +232,5 @@ fn limit(plan: &Plan) -> Result<Turn, String> {
     }
     trail.end().map_err(|error| format!("cannot write: {error}"))?;
     let turn = place.turn(began, events)?;
-    Ok(Turn { pinned, ..turn.with_ledger(place.ledger(events)?) })
+    Ok(turn.with_ledger(place.ledger(events)?))
 }
