@@ -1,7 +1,7 @@
 //! The native half of the Python SDK: translates between Python and the bus, and does nothing else.
 //!
 //! What is pythonic (settings, decorators, integrations) is Python, in `python/veribus`. Two rules keep an interpreter
-//! alive, see [`gate`] and [`desk`]: no thread of ours runs Python code, and after the interpreter's exit hook ran no
+//! alive, see the modules `gate` and `desk`: no thread of ours runs Python code, and after the interpreter's exit hook ran no
 //! thread comes back to it.
 
 mod alert;
