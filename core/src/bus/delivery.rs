@@ -48,6 +48,7 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Delivery>,
+    /// Events that wait, and those that the worker has taken and is not done with.
     events: usize,
     closed: bool,
     abandoned: bool,
@@ -78,8 +79,9 @@ impl Queue {
 
     /// Adds what there is room for, waiting for room at most `patience`; answers how many events had none.
     ///
-    /// An empty queue takes a whole batch whatever its capacity, so it holds at most one batch more than that. Those
-    /// who wait for a batch that did not fit whole are told so.
+    /// What the worker has in hand counts until it is done with it. A queue of which nothing is left takes a whole
+    /// batch whatever its capacity, so there is at most one batch more than that. Those who wait for a batch that did
+    /// not fit whole are told so.
     pub(crate) fn push(&self, mut delivery: Delivery, patience: Duration) -> usize {
         let mut state = self.lock();
         let wanted = delivery.events.len();
@@ -130,15 +132,19 @@ impl Queue {
         state
     }
 
+    /// The worker is done with so many of the events that it took: there is room for others.
+    pub(crate) fn finished(&self, events: usize) {
+        let mut state = self.lock();
+        state.events -= events;
+        self.emptied.notify_all();
+    }
+
     /// Waits for work, at most until `until` where one is given.
     pub(crate) fn take(&self, until: Option<Instant>) -> Next {
         let mut state = self.lock();
         loop {
             if !state.waiting.is_empty() {
-                state.events = 0;
-                let work = state.waiting.drain(..).collect();
-                self.emptied.notify_all();
-                return Next::Work(work);
+                return Next::Work(state.waiting.drain(..).collect());
             }
             if state.closed {
                 return Next::Closed;
@@ -167,7 +173,8 @@ impl Queue {
     pub(crate) fn abandon(&self) -> usize {
         let mut state = self.lock();
         (state.closed, state.abandoned) = (true, true);
-        let lost = std::mem::take(&mut state.events);
+        let lost = state.waiting.iter().map(|delivery| delivery.events.len()).sum();
+        state.events -= lost;
         for delivery in state.waiting.drain(..) {
             delivery.confirms.iter().for_each(|c| c.fail("closed", None));
             delivery.flushes.iter().for_each(|f| f.fail("closed", None));
@@ -185,5 +192,50 @@ impl Queue {
     /// Whether the queue was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{self, EventId, InstanceId, Timestamp};
+
+    fn delivery(events: usize) -> Delivery {
+        let id = EventId::new(InstanceId::random(), 1, 1);
+        let draft = event::authentication("login");
+        let one =
+            draft.as_ref().clone().into_event(id, Timestamp::from_nanos(0)).expect("a plain event is valid");
+        let one = Arc::new(one);
+        Delivery { events: Arc::new(vec![one; events]), ..Delivery::default() }
+    }
+
+    fn taken(queue: &Queue) -> usize {
+        match queue.take(Some(Instant::now())) {
+            Next::Work(work) => work.iter().map(|delivery| delivery.events.len()).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn what_the_worker_has_in_hand_takes_room_until_it_is_done_with_it() {
+        let queue = Queue::new(100);
+        assert_eq!(queue.push(delivery(90), Duration::ZERO), 0);
+        assert_eq!(taken(&queue), 90);
+        assert_eq!(queue.push(delivery(30), Duration::ZERO), 20, "10 fit beside the 90 in hand");
+        assert_eq!(queue.abandon(), 10, "what is in hand is the worker's to count");
+        queue.finished(90);
+        assert_eq!(queue.push(delivery(1), Duration::ZERO), 1, "closed");
+    }
+
+    #[test]
+    fn an_empty_queue_takes_a_whole_batch_and_a_waiting_one_finds_room_when_the_worker_is_done() {
+        let queue = Queue::new(64);
+        assert_eq!(queue.push(delivery(512), Duration::ZERO), 0);
+        assert_eq!(taken(&queue), 512);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| queue.push(delivery(64), Duration::from_secs(60)));
+            queue.finished(512);
+            assert_eq!(waits.join().expect("it does not panic"), 0);
+        });
     }
 }

@@ -123,6 +123,7 @@ impl Worker {
             } else {
                 delivery.confirms.iter().for_each(|c| c.fail(&self.slot.name, None));
             }
+            self.slot.queue.finished(delivery.events.len());
             if !delivery.marks.is_empty() {
                 self.slot.tell(&[], &delivery.marks);
                 self.account();
