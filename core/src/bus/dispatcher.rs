@@ -17,6 +17,7 @@ use super::delivery::Delivery;
 use super::engine::{Command, Engine};
 use super::lane::{LaneReader, Side};
 use super::slot::Slot;
+use super::worker::fence;
 use crate::account::LaneMark;
 use crate::clock::Clock;
 use crate::event::{EventId, Timestamp, VerificationEvent};
@@ -64,7 +65,8 @@ struct Dispatcher {
 #[derive(Clone, Copy)]
 struct PassStart {
     tsc: u64,
-    steady: u64,
+    /// `None` where the caller's clock panicked.
+    steady: Option<u64>,
     wall: Timestamp,
     /// Take all that is there, whatever its stamp: a command wants what was published before it.
     everything: bool,
@@ -159,7 +161,8 @@ impl Dispatcher {
         let start = PassStart {
             tsc: ticks::Source::Tsc.now(),
             steady: self.steady_now(),
-            wall: self.clock.now(),
+            // A clock is the caller's code: it must not take the dispatcher with it.
+            wall: fence(|| self.clock.now()).unwrap_or_else(|_| Timestamp::now()),
             everything,
         };
         self.lanes.iter_mut().for_each(|lane| lane.ring.refresh());
@@ -212,10 +215,10 @@ impl Dispatcher {
         }
     }
 
-    fn steady_now(&self) -> u64 {
+    fn steady_now(&self) -> Option<u64> {
         match &self.engine.settings.clock {
-            Some(clock) => clock.steady().as_nanos() as u64,
-            None => ticks::steady_nanos(),
+            Some(clock) => fence(|| clock.steady().as_nanos() as u64).ok(),
+            None => Some(ticks::steady_nanos()),
         }
     }
 
@@ -223,7 +226,7 @@ impl Dispatcher {
     fn next_of(&self, at: usize, start: &PassStart) -> Option<(i64, usize)> {
         let head = record::head(self.lanes[at].ring.peek()?);
         let (now, age) = if !head.tsc {
-            (start.steady, start.steady.saturating_sub(head.ticks))
+            start.steady.map_or((u64::MAX, 0), |now| (now, now.saturating_sub(head.ticks)))
         } else if self.calibration.source() == ticks::Source::Tsc {
             (start.tsc, self.calibration.nanos_between(head.ticks, start.tsc))
         } else {

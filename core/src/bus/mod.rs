@@ -138,9 +138,13 @@ impl VerificationEventBus {
     pub fn register_handler(&self, handler: Box<dyn EventHandler>) -> HandlerId {
         let engine = self.0.engine();
         let id = HandlerId(engine.handler_ids.fetch_add(1, Ordering::Relaxed) as u64);
-        let name = engine.free_name(handler.name());
-        let registration = Registration { id, name: name.clone(), factory: handler.for_child() };
-        self.0.registrations.change(|all| all.push(Arc::new(registration)));
+        let (wanted, factory) = (handler.name().to_owned(), handler.for_child());
+        let mut name = String::new();
+        self.0.registrations.change(|all| {
+            // Under the list's lock, so that two who ask at once for one name get two.
+            name = engine.free_name(&wanted, all);
+            all.push(Arc::new(Registration { id, name: name.clone(), factory }));
+        });
         engine.attach(id, name, handler);
         id
     }
@@ -329,9 +333,11 @@ impl Drop for Shared {
 }
 
 impl Engine {
-    fn free_name(&self, name: &str) -> String {
+    fn free_name(&self, name: &str, registered: &[Arc<Registration>]) -> String {
         let slots = lock(&self.slots);
-        let taken = |name: &str| slots.iter().any(|slot| slot.name == name);
+        let taken = |name: &str| {
+            registered.iter().any(|other| other.name == name) || slots.iter().any(|slot| slot.name == name)
+        };
         let numbered = || (2..).map(|n| format!("{name}-{n}")).find(|n| !taken(n)).unwrap_or_default();
         if taken(name) { numbered() } else { name.to_owned() }
     }
