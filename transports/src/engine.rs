@@ -26,6 +26,8 @@ const ACCEPTED_MAX: usize = 65_536;
 pub(crate) trait Way: Send + 'static {
     /// An open connection.
     type Session;
+    /// Whether parcels arrive in the order in which they were sent.
+    const KEEPS_ORDER: bool;
 
     /// Connects; dropped when it takes too long.
     fn dial(&self) -> impl Future<Output = Result<Self::Session, TransportError>>;
@@ -69,6 +71,7 @@ impl Shared {
 pub(crate) struct Engine {
     destination: String,
     in_flight_max: usize,
+    keeps_order: bool,
     commands: Option<UnboundedSender<Command>>,
     news: Receiver<News>,
     ended: Receiver<()>,
@@ -105,7 +108,8 @@ impl Engine {
             source: source.into(),
         };
         thread::Builder::new().name("veribus-transport".into()).spawn(work).map_err(unreachable)?;
-        Ok(Engine { destination, in_flight_max, commands: Some(commands), news, ended, shared })
+        let (keeps_order, commands) = (W::KEEPS_ORDER, Some(commands));
+        Ok(Engine { destination, in_flight_max, keeps_order, commands, news, ended, shared })
     }
 
     fn busy(&self, reason: String) -> TransportError {
@@ -153,6 +157,10 @@ impl Transport for Engine {
 
     fn confirms(&self) -> Confirms {
         Confirms::Stored
+    }
+
+    fn keeps_order(&self) -> bool {
+        self.keeps_order
     }
 
     fn body_bytes_max(&self) -> usize {

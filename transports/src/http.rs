@@ -69,6 +69,8 @@ struct Done {
 
 impl Way for Http {
     type Session = Connection;
+    /// Requests go side by side.
+    const KEEPS_ORDER: bool = false;
 
     async fn dial(&self) -> Result<Connection, TransportError> {
         let stream = self.dialer.connect(&self.dialer.address.hosts[0]).await?;

@@ -143,6 +143,10 @@ impl Transport for MemorySender {
         Confirms::Stored
     }
 
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
     fn body_bytes_max(&self) -> usize {
         BATCH_BYTES_MAX
     }

@@ -39,6 +39,12 @@ pub trait Transport: Send {
     /// What frees an event.
     fn confirms(&self) -> Confirms;
 
+    /// Whether the store gets parcels in the order in which they were sent, as long as none fails. If not, a caller
+    /// who cares for order waits for each parcel's receipt before it sends the next of the same lanes.
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
     /// Longest body of a parcel that the way takes, in bytes.
     fn body_bytes_max(&self) -> usize;
 

@@ -36,6 +36,7 @@ struct Session {
 
 impl Way for Nats {
     type Session = Session;
+    const KEEPS_ORDER: bool = true;
 
     async fn dial(&self) -> Result<Session, TransportError> {
         let link = Link::open(&self.dialer).await?;

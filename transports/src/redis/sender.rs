@@ -54,6 +54,7 @@ struct Session {
 
 impl Way for Redis {
     type Session = Session;
+    const KEEPS_ORDER: bool = true;
 
     async fn dial(&self) -> Result<Session, TransportError> {
         let mut writer = open(&self.dialer).await?;
