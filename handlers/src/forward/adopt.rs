@@ -6,7 +6,7 @@ use std::path::Path;
 use veribus_core::fs::{EntryKind, Locking, OpenHow};
 
 use super::record::Place;
-use super::segment::{self, HEADER, Header};
+use super::segment::{self, BEGIN_BYTES, Header, Left};
 use super::spool::{Segment, Spool};
 
 /// What looking for orphans found.
@@ -50,23 +50,39 @@ fn one(own: &Spool, dir: &Path, id: u64) -> Result<Option<Spool>, String> {
         Locking::Held(_) => return Ok(None),
         Locking::Taken(lock) => lock,
     };
-    let mut segments = Vec::new();
+    let (mut segments, mut lefts) = (Vec::new(), Vec::new());
     for entry in own.fs.list(dir).map_err(said)? {
         let Some(number) = segment::number(&entry.name) else { continue };
         let EntryKind::File(bytes) = entry.kind else {
             return Err(format!("{} is no ordinary file", entry.name));
         };
         let file = own.fs.open(&dir.join(&entry.name), OpenHow::Read).map_err(said)?;
-        let header = segment::read_range(&*file, 0, HEADER).map_err(said)?;
-        let instance = match segment::read_header(&header, Place { spool: id, segment: number }) {
+        let begin = segment::read_range(&*file, 0, bytes.min(BEGIN_BYTES)).map_err(said)?;
+        let place = Place { spool: id, segment: number };
+        let (instance, left) = match segment::read_header(&begin, place) {
             Header::Newer(version) => {
                 return Err(format!("{} is of format {version}, newer than this program", entry.name));
             }
-            Header::Sound(instance) => Some(instance),
-            Header::Damaged => None,
+            Header::Sound(instance, left) => (Some(instance), left),
+            Header::Damaged => {
+                (None, segment::source(&begin, place).map(|(head, _)| Left::of(&head)).unwrap_or_default())
+            }
         };
         segments.push(Segment { number, bytes, instance });
+        lefts.push((number, left));
     }
     segments.sort_by_key(|segment| segment.number);
+    given_up(&mut segments, &lefts);
     Ok(Some(Spool::adopt(dir.to_owned(), id, VecDeque::from(segments), own, lock)))
+}
+
+/// What a process gave up, after a sync or a write that failed, it wrote again further on. Of such a part some may have
+/// reached the disk, and read first it would overtake what is missing of it.
+fn given_up(segments: &mut [Segment], lefts: &[(u64, Left)]) {
+    for (number, left) in lefts.iter().filter(|(_, left)| *left != Left::default()) {
+        for segment in segments.iter_mut().filter(|s| (left.segment..*number).contains(&s.number)) {
+            let end = if segment.number == left.segment { left.end } else { 0 };
+            segment.bytes = segment.bytes.min(end);
+        }
+    }
 }

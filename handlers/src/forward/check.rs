@@ -100,7 +100,7 @@ fn count(found: &mut SpoolCheck, bytes: &[u8], place: Place, cursor: Position, l
     found.segments += 1;
     found.bytes += bytes.len() as u64;
     let end = bytes.len() as u64;
-    let header_is_sound = matches!(segment::read_header(bytes, place), Header::Sound(_));
+    let header_is_sound = matches!(segment::read_header(bytes, place), Header::Sound(..));
     if !header_is_sound && end >= HEADER {
         found.damaged_bytes += HEADER;
     } else if end < HEADER {

@@ -1,8 +1,10 @@
 //! One parcel on its way, with what is needed to send it again, to free its events, or to split it.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use veribus_core::InstanceId;
 use veribus_core::codec::JoinedBatch;
 use veribus_core::transport::{Compression, Parcel, ParcelId};
 
@@ -16,10 +18,59 @@ const EARLIER_IDS_MAX: usize = 4;
 pub(crate) enum Progress {
     /// To be sent, for the first time or again.
     Ready,
-    /// Sent, or accepted by the next hop, at that time.
+    /// Sent at that time.
     Sent(Instant),
+    /// Accepted by the next hop at that time, without a receipt.
+    Accepted(Instant),
     /// Its events may be freed.
     Done,
+}
+
+impl Progress {
+    /// Since when an answer or a receipt is awaited.
+    pub(crate) fn since(self) -> Option<Instant> {
+        match self {
+            Progress::Sent(at) | Progress::Accepted(at) => Some(at),
+            Progress::Ready | Progress::Done => None,
+        }
+    }
+}
+
+/// Whose turn it is to be sent, so that the events of one bus start are stored in order.
+///
+/// On a way that keeps order parcels follow each other, until one fails: then those behind it are waited for, and all
+/// that failed is sent again in its order. On a way that does not, each parcel waits for the one before it.
+pub(crate) struct Turns {
+    keeps_order: bool,
+    /// Bus starts that have a parcel under way, and those that have one to send again.
+    under_way: BTreeSet<InstanceId>,
+    failed: BTreeSet<InstanceId>,
+}
+
+impl Turns {
+    /// As `flights` stand, oldest first.
+    pub(crate) fn new(keeps_order: bool, flights: &VecDeque<Flight>) -> Self {
+        let of = |is: fn(&Flight) -> bool| {
+            flights.iter().filter(|flight| is(flight)).map(|flight| flight.chunk.instance).collect()
+        };
+        let under_way: BTreeSet<InstanceId> = match keeps_order {
+            true => of(|flight| matches!(flight.progress, Progress::Sent(_))),
+            false => BTreeSet::new(),
+        };
+        let failed = of(|flight| flight.progress == Progress::Ready && flight.attempts > 0);
+        Turns { keeps_order, under_way, failed }
+    }
+
+    /// Whether `flight`, the next in order that is not done, may be sent now.
+    pub(crate) fn has(&mut self, flight: &Flight) -> bool {
+        let instance = flight.chunk.instance;
+        let has_turn = match self.keeps_order {
+            true => !(self.failed.contains(&instance) && self.under_way.contains(&instance)),
+            // What tells of numbers alone has no place in their order.
+            false => flight.chunk.ids.is_empty() || self.under_way.insert(instance),
+        };
+        has_turn && flight.progress == Progress::Ready
+    }
 }
 
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use veribus_core::{EventId, InstanceId, LaneMark, LossReason, LossRecord, Source
 use super::cursor::Position;
 use super::error::ForwardError;
 use super::record::{DURABLE, Head, Kind, Place};
-use super::segment::{self, HEADER, Header, Step, Walk};
+use super::segment::{self, BEGIN_BYTES, HEADER, Header, Step, Walk};
 use super::spool::Spool;
 
 /// Bytes read at once.
@@ -120,7 +120,7 @@ impl Reader {
     ) -> Result<Option<Chunk>, ForwardError> {
         loop {
             let Some(limit) = self.limit(spool) else { return Ok(None) };
-            if self.at.offset == 0 {
+            if self.file.as_ref().is_none_or(|(open, _)| *open != self.at.segment) {
                 self.open(spool)?;
                 continue;
             }
@@ -147,38 +147,41 @@ impl Reader {
             let at = state.segments.iter().position(|segment| segment.number >= self.at.segment)?;
             let found = &state.segments[at];
             if found.number > self.at.segment {
-                self.at = Position { segment: found.number, offset: 0 };
-                self.last_key = 0;
+                self.go_to(found);
             }
-            if found.instance.is_some() {
-                self.instance = found.instance;
-            }
+            self.instance = self.instance.or(found.instance);
             if self.at.offset < found.bytes {
                 return Some(found.bytes);
             }
-            let next = state.segments.get(at + 1)?;
-            self.at = Position { segment: next.number, offset: 0 };
-            self.last_key = 0;
+            self.go_to(state.segments.get(at + 1)?);
         }
+    }
+
+    /// Whose events a segment holds it says itself, or nobody knows.
+    fn go_to(&mut self, segment: &super::spool::Segment) {
+        self.at = Position { segment: segment.number, offset: 0 };
+        (self.last_key, self.instance) = (0, segment.instance);
     }
 
     fn open(&mut self, spool: &Spool) -> Result<(), ForwardError> {
         let place = Place { spool: spool.id, segment: self.at.segment };
-        let bytes = self.read(spool, 0, HEADER)?;
-        if let Header::Sound(instance) = segment::read_header(&bytes, place) {
+        let path = spool.segment_path(place.segment);
+        let file = spool.fs.open(&path, OpenHow::Read).map_err(ForwardError::io("open", &path))?;
+        let begin = segment::read_range(&*file, 0, BEGIN_BYTES).map_err(ForwardError::io("read", &path))?;
+        if let Header::Sound(instance, _) = segment::read_header(&begin, place) {
             self.instance = Some(instance);
         }
-        self.at.offset = HEADER;
+        // A cursor may point behind the record that says whose events these are.
+        if let Some((_, payload)) = segment::source(&begin, place) {
+            self.source_record(payload);
+        }
+        self.at.offset = self.at.offset.max(HEADER);
+        self.file = Some((place.segment, file));
         Ok(())
     }
 
     fn read(&mut self, spool: &Spool, from: u64, to: u64) -> Result<Vec<u8>, ForwardError> {
-        let number = self.at.segment;
-        let path = spool.segment_path(number);
-        if self.file.as_ref().is_none_or(|(open, _)| *open != number) {
-            let file = spool.fs.open(&path, OpenHow::Read).map_err(ForwardError::io("open", &path))?;
-            self.file = Some((number, file));
-        }
+        let path = spool.segment_path(self.at.segment);
         let Some((_, file)) = &self.file else { return Ok(Vec::new()) };
         segment::read_range(&**file, from, to).map_err(ForwardError::io("read", &path))
     }

@@ -10,7 +10,8 @@
 //!     crc32c u32            continued over bytes 28 to the end of the payload
 //! ```
 //! Little-endian. A broken payload under a sound header names the event that it was; a broken header is named by the
-//! `before` of the next.
+//! `before` of the next. In a record of the kind `Source`, `time` is the number of the segment that its process left for
+//! this one, and `before` is where that one ends.
 
 use veribus_core::event::limits::EVENT_BYTES_MAX;
 

@@ -5,19 +5,36 @@ use std::path::{Path, PathBuf};
 use veribus_core::InstanceId;
 use veribus_core::fs::FsFile;
 
-use super::record::{self, Found, Head, Place};
+use super::record::{self, Found, Head, Kind, Place};
 
 /// Bytes of the header.
 pub(crate) const HEADER: u64 = 64;
+/// Of a segment so many bytes are read to know it: the header, and the record of its source.
+pub(crate) const BEGIN_BYTES: u64 = HEADER + 64 * 1024;
 const MAGIC: [u8; 8] = *b"veribusS";
 /// The format that this side writes, and the newest it reads.
 const VERSION: u16 = 1;
+
+/// Where the segment before this one was left, as its process knew: what is behind that, in it or in segments between
+/// the two, was given up and is written again here. The default says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Left {
+    pub(crate) segment: u64,
+    pub(crate) end: u64,
+}
+
+impl Left {
+    /// As the record `Source` says it once more, for a header that is damaged.
+    pub(crate) fn of(head: &Head) -> Self {
+        Left { segment: head.time as u64, end: head.before }
+    }
+}
 
 /// What a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Header {
     /// Sound, of this spool and number: the bus start of its events.
-    Sound(InstanceId),
+    Sound(InstanceId, Left),
     /// Of a newer format.
     Newer(u16),
     /// Damaged, of another spool, or not there. Records are checked by themselves.
@@ -37,14 +54,16 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 }
 
 /// The header of a new segment.
-pub(crate) fn header(place: Place, instance: InstanceId, created: i64) -> [u8; HEADER as usize] {
+pub(crate) fn header(place: Place, instance: InstanceId, left: Left, created: i64) -> [u8; HEADER as usize] {
     let mut bytes = [0; HEADER as usize];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[10..16].copy_from_slice(&left.end.to_le_bytes()[..6]);
     bytes[16..24].copy_from_slice(&place.spool.to_le_bytes());
     bytes[24..32].copy_from_slice(&place.segment.to_le_bytes());
     bytes[32..40].copy_from_slice(&instance.0.to_le_bytes());
     bytes[40..48].copy_from_slice(&created.to_le_bytes());
+    bytes[48..56].copy_from_slice(&left.segment.to_le_bytes());
     let crc = crc32c::crc32c(&bytes[..60]);
     bytes[60..].copy_from_slice(&crc.to_le_bytes());
     bytes
@@ -63,9 +82,18 @@ pub(crate) fn read_header(bytes: &[u8], place: Place) -> Header {
     match sound {
         true if version > VERSION => Header::Newer(version),
         true if eight(16) == place.spool && eight(24) == place.segment => {
-            Header::Sound(InstanceId(eight(32)))
+            let left = Left { segment: eight(48), end: eight(8) >> 16 };
+            Header::Sound(InstanceId(eight(32)), left)
         }
         _ => Header::Damaged,
+    }
+}
+
+/// The record `Source`, the first of a segment whose first bytes are `begin`.
+pub(crate) fn source(begin: &[u8], place: Place) -> Option<(Head, &[u8])> {
+    match record::read(begin.get(HEADER as usize..)?, place, HEADER) {
+        Found::Record { head, payload, .. } if head.kind == Kind::Source => Some((head, payload)),
+        _ => None,
     }
 }
 
@@ -172,7 +200,7 @@ impl<'a> Iterator for Walk<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Kind, write};
+    use super::super::record::write;
     use super::*;
 
     const PLACE: Place = Place { spool: 7, segment: 1 };
@@ -207,8 +235,9 @@ mod tests {
 
     #[test]
     fn a_header_speaks_for_its_own_place_and_version() {
-        let bytes = header(PLACE, InstanceId(9), 5);
-        assert_eq!(read_header(&bytes, PLACE), Header::Sound(InstanceId(9)));
+        let left = Left { segment: 6, end: 0xfedc_ba98_7654 };
+        let bytes = header(PLACE, InstanceId(9), left, 5);
+        assert_eq!(read_header(&bytes, PLACE), Header::Sound(InstanceId(9), left));
         assert_eq!(read_header(&bytes, Place { segment: 2, ..PLACE }), Header::Damaged);
         assert_eq!(read_header(&bytes[..63], PLACE), Header::Damaged);
         let mut newer = bytes;

@@ -10,7 +10,7 @@ use veribus_core::transport::{
 use veribus_core::{InstanceId, LossReason, Rng, Timestamp};
 
 use super::adopt::adopt;
-use super::flight::{Flight, Progress};
+use super::flight::{Flight, Progress, Turns};
 use super::handler::coalesce;
 use super::health::Breaker;
 use super::reader::{Chunk, Reader};
@@ -252,7 +252,11 @@ impl Sender {
         let closing = self.shared.waiting().closing;
         let deadline = closing.map_or(now + SEND_WITHIN, |closing| closing.min(now + SEND_WITHIN));
         let (mut resent, mut failed) = (0, None);
-        for flight in self.flights.iter_mut().filter(|flight| flight.progress == Progress::Ready) {
+        let mut turns = Turns::new(transport.keeps_order(), &self.flights);
+        for flight in self.flights.iter_mut().filter(|flight| flight.progress != Progress::Done) {
+            if !turns.has(flight) {
+                continue;
+            }
             resent += u64::from(flight.attempts > 0);
             flight.attempts += 1;
             match transport.send(&flight.parcel, deadline) {
@@ -273,7 +277,7 @@ impl Sender {
     }
 
     fn listen(&mut self) {
-        let outstanding = self.flights.iter().any(|flight| matches!(flight.progress, Progress::Sent(_)));
+        let outstanding = self.flights.iter().any(|flight| flight.progress.since().is_some());
         let mut patience = PATIENCE.min(self.settings.receipt_timeout);
         let Some(transport) = self.transport.as_deref_mut().filter(|_| outstanding) else {
             if !self.flights.is_empty() {
@@ -302,7 +306,7 @@ impl Sender {
                 if let Some(flight) = self.flights.iter_mut().find(|flight| flight.is(id)) {
                     let done = flight.progress == Progress::Done;
                     flight.progress = match stored {
-                        true if !done => Progress::Sent(Instant::now()),
+                        true if !done => Progress::Accepted(Instant::now()),
                         _ => Progress::Done,
                     };
                     self.shared.watch.update(|health| health.receipts += u64::from(!stored && !done));
@@ -409,7 +413,7 @@ impl Sender {
         let (now, timeout) = (Instant::now(), self.settings.receipt_timeout);
         let late = |flight: &Flight| {
             let patience = timeout.saturating_mul(flight.attempts.clamp(1, 10));
-            matches!(flight.progress, Progress::Sent(at) if now.saturating_duration_since(at) >= patience)
+            flight.progress.since().is_some_and(|since| now.saturating_duration_since(since) >= patience)
         };
         for at in 0..self.flights.len() {
             if late(&self.flights[at]) {

@@ -8,7 +8,7 @@ use veribus_core::{Account, InstanceId};
 
 use super::super::error::ForwardError;
 use super::super::record::{self, DURABLE, Head, Kind, Place};
-use super::super::segment::{self, HEADER};
+use super::super::segment::{self, HEADER, Left};
 use super::{Active, Encoded, Segment, Spool, State};
 
 /// What was appended and not synced is also in memory, so that a failed sync loses none of it; not more than this.
@@ -96,12 +96,10 @@ impl Spool {
                 }
                 Ok(())
             }
-            Err(error) => {
+            Err(cut) => {
                 active.unsynced.truncate(begin);
-                // A part may be in the file. If it cannot be cut off, what is after it is found by its checksums.
-                let whole = active.written;
-                active.torn = active.file.truncate(whole).is_err();
-                Err(ForwardError::io("write", &self.dir)(error))
+                active.cut_off(cut.written > 0);
+                Err(ForwardError::io("write", &self.dir)(cut.source))
             }
         }
     }
@@ -131,27 +129,61 @@ impl Spool {
                 state = self.synced.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
-        self.begin_segment(&mut state, instance)?;
-        Ok(state)
+        let Some(before) = state.active.take() else {
+            self.begin_segment(&mut state, instance, Left::default())?;
+            return Ok(state);
+        };
+        let left = Left { segment: before.place.segment, end: before.written };
+        let mut made = self.begin_segment(&mut state, instance, left);
+        if let (Ok(()), true, Some(active)) = (&made, before.torn, &mut state.active) {
+            // Before anything is sent out of the new segment the disk knows where the old one ends.
+            let synced = active.file.sync_data().and_then(|()| self.fs.sync_dir(&self.dir));
+            active.named = synced.is_ok();
+            made = synced.map_err(ForwardError::io("sync", &self.dir));
+        }
+        if made.is_err() {
+            self.go_back_to(&mut state, before);
+        }
+        made.map(|()| state)
     }
 
-    pub(super) fn begin_segment(&self, state: &mut State, instance: InstanceId) -> Result<(), ForwardError> {
+    /// Undoes the beginning of a segment: `before` is written to again.
+    pub(super) fn go_back_to(&self, state: &mut State, before: Active) {
+        if let Some(begun) = state.active.take() {
+            let _may_be_left_over = self.fs.unlink(&segment::path(&self.dir, begun.place.segment));
+            if let Some(segment) = state.segments.pop_back_if(|last| last.number == begun.place.segment) {
+                state.bytes = state.bytes.saturating_sub(segment.bytes);
+            }
+        }
+        if let Some(segment) = state.segments.back_mut() {
+            segment.bytes = before.written;
+        }
+        state.active = Some(before);
+    }
+
+    pub(super) fn begin_segment(
+        &self,
+        state: &mut State,
+        instance: InstanceId,
+        left: Left,
+    ) -> Result<(), ForwardError> {
         let number = state.next_number;
         state.next_number += 1;
         let place = Place { spool: self.id, segment: number };
         let path = segment::path(&self.dir, number);
         let file = self.fs.open(&path, OpenHow::CreateNew).map_err(ForwardError::io("make", &path))?;
-        let mut bytes = segment::header(place, instance, self.clock.now().as_nanos()).to_vec();
+        let mut bytes = segment::header(place, instance, left, self.clock.now().as_nanos()).to_vec();
         let batch =
             JoinedBatch { source: &self.source, instance, ids: &[], events: &[], losses: &[], lanes: &[] };
         let mut payload = Vec::new();
         if batch.encode_msgpack(&mut payload).is_ok() {
-            let head = Head { kind: Kind::Source, flags: DURABLE, key: 0, time: 0, before: 0 };
+            let (time, before) = (left.segment as i64, left.end);
+            let head = Head { kind: Kind::Source, flags: DURABLE, key: 0, time, before };
             record::write(&mut bytes, place, HEADER, &head, &payload);
         }
-        if let Err(error) = append_all(&*file, &bytes) {
+        if let Err(cut) = append_all(&*file, &bytes) {
             let _nothing_is_in_it = self.fs.unlink(&path);
-            return Err(ForwardError::io("write", &path)(error));
+            return Err(ForwardError::io("write", &path)(cut.source));
         }
         let written = bytes.len() as u64;
         state.bytes += written;
@@ -172,14 +204,22 @@ impl Spool {
     }
 }
 
+/// A write that failed, perhaps after a part.
+#[derive(Debug)]
+pub(super) struct Cut {
+    pub(super) written: usize,
+    pub(super) source: std::io::Error,
+}
+
 /// Appends all of `bytes`, in as many calls as it takes.
-pub(super) fn append_all(file: &dyn FsFile, mut bytes: &[u8]) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        match file.append(bytes) {
-            Ok(0) => return Err(std::io::ErrorKind::StorageFull.into()),
-            Ok(written) => bytes = &bytes[written..],
+pub(super) fn append_all(file: &dyn FsFile, bytes: &[u8]) -> Result<(), Cut> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.append(&bytes[written..]) {
+            Ok(0) => return Err(Cut { written, source: std::io::ErrorKind::StorageFull.into() }),
+            Ok(more) => written += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(source) => return Err(Cut { written, source }),
         }
     }
     Ok(())

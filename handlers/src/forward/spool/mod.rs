@@ -54,10 +54,24 @@ pub(crate) struct Active {
     /// Records after `synced`, as they are in the file.
     pub(super) unsynced: Vec<u8>,
     pub(super) synced: u64,
-    /// A part of a record is behind `written`: nothing more is appended.
+    /// A part of a record is behind `written`, or may be after a power loss: nothing more is appended.
     pub(super) torn: bool,
     /// A sync of it failed: never synced again.
     pub(super) poisoned: bool,
+}
+
+impl Active {
+    /// After a write that failed: if a part is in the file, cuts it off, and syncs that. Else a power loss could bring
+    /// back what was counted as lost, behind events that were sent after it.
+    fn cut_off(&mut self, a_part_is_there: bool) {
+        if a_part_is_there && !self.torn {
+            let cut = self.file.truncate(self.written).and_then(|()| match self.poisoned {
+                true => Err(std::io::Error::other("an earlier sync failed")),
+                false => self.file.sync_data().inspect_err(|_| self.poisoned = true),
+            });
+            self.torn = cut.is_err();
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use super::super::cursor::Position;
 use super::super::error::ForwardError;
 use super::super::record::{self, Head};
-use super::super::segment::{self, Step, Walk};
+use super::super::segment::{Left, Step, Walk};
 use super::append::append_all;
 use super::{Spool, State};
 
@@ -86,7 +86,8 @@ impl Spool {
         if let Some(segment) = state.segments.back_mut() {
             segment.bytes = poisoned.synced;
         }
-        let made = self.begin_segment(state, poisoned.instance).and_then(|()| {
+        let left = Left { segment: poisoned.place.segment, end: poisoned.synced };
+        let made = self.begin_segment(state, poisoned.instance, left).and_then(|()| {
             let Some(active) = &mut state.active else { return Ok(()) };
             let mut bytes = Vec::new();
             for step in Walk::new(&poisoned.unsynced, poisoned.place, poisoned.synced, 0) {
@@ -98,6 +99,7 @@ impl Spool {
                 }
             }
             append_all(&*active.file, &bytes)
+                .map_err(|cut| cut.source)
                 .and_then(|()| active.file.sync_data())
                 .and_then(|()| self.fs.sync_dir(&self.dir))
                 .map_err(ForwardError::io("write again in", &self.dir))?;
@@ -110,16 +112,7 @@ impl Spool {
         });
         if made.is_err() {
             // What is in memory stays for the next attempt: the old file is still what readers see.
-            if let Some(active) = state.active.take()
-                && state.segments.back().is_some_and(|last| last.number == active.place.segment)
-            {
-                state.segments.pop_back();
-                let _may_be_left_over = self.fs.unlink(&segment::path(&self.dir, active.place.segment));
-            }
-            if let Some(segment) = state.segments.back_mut() {
-                segment.bytes = poisoned.written;
-            }
-            state.active = Some(poisoned);
+            self.go_back_to(state, poisoned);
         }
         made
     }
