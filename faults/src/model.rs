@@ -51,7 +51,11 @@ impl ModelCollector {
     /// The sending end of a way to it.
     pub fn factory(&self) -> TransportFactory {
         let collector = self.clone();
-        Box::new(move || Ok(Box::new(ModelWay { collector: collector.clone(), news: VecDeque::new() })))
+        Box::new(move || {
+            let keeps_order = collector.lock().choices.chance(1, 2);
+            let (collector, news, under_way) = (collector.clone(), VecDeque::new(), Vec::new());
+            Ok(Box::new(ModelWay { collector, keeps_order, news, under_way }))
+        })
     }
 
     /// What is stored so far.
@@ -111,11 +115,30 @@ impl ModelCollector {
     }
 }
 
-/// The sending end.
+/// The sending end: a connection on which parcels follow each other, or several on which they overtake each other.
 #[derive(Debug)]
 struct ModelWay {
     collector: ModelCollector,
+    keeps_order: bool,
     news: VecDeque<(ParcelId, Option<StoreReceipt>)>,
+    /// Not at the collector yet.
+    under_way: Vec<Parcel>,
+}
+
+impl ModelWay {
+    /// One of the parcels under way arrives, or is lost.
+    fn arrive(&mut self) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        let (at, is_lost) = {
+            let choices = &mut self.collector.lock().choices;
+            (choices.below(self.under_way.len() as u64) as usize, choices.chance(1, 8))
+        };
+        let parcel = self.under_way.swap_remove(at);
+        let receipt = if is_lost { None } else { self.collector.take(&parcel) };
+        self.news.push_back((parcel.id, receipt));
+    }
 }
 
 impl Transport for ModelWay {
@@ -125,6 +148,10 @@ impl Transport for ModelWay {
 
     fn confirms(&self) -> Confirms {
         Confirms::Stored
+    }
+
+    fn keeps_order(&self) -> bool {
+        self.keeps_order
     }
 
     fn body_bytes_max(&self) -> usize {
@@ -138,12 +165,17 @@ impl Transport for ModelWay {
                 source: "it is down".into(),
             });
         }
-        let receipt = self.collector.take(parcel);
-        self.news.push_back((parcel.id, receipt));
+        if self.keeps_order {
+            let receipt = self.collector.take(parcel);
+            self.news.push_back((parcel.id, receipt));
+        } else {
+            self.under_way.push(parcel.clone());
+        }
         Ok(())
     }
 
     fn poll(&mut self, patience: Duration) -> Option<News> {
+        self.arrive();
         match self.news.pop_front() {
             Some((_, Some(receipt))) => Some(News::Receipt(receipt)),
             Some((parcel, None)) => {
