@@ -11,6 +11,7 @@ pub mod designs;
 pub mod machine;
 pub mod measure;
 pub mod report;
+pub mod run;
 pub mod sample;
 pub mod section;
 pub mod statistics;

@@ -2,22 +2,26 @@
 //! and each event arrives or is counted as lost.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
-use veribus_benches::measure::{PARTS, Plan};
+use veribus_benches::measure::PARTS;
 use veribus_benches::report::{Report, Row, Rows, Verdict, judge, page, text};
+use veribus_benches::run::{self, Size};
 use veribus_benches::section::{SECTIONS, Section, entry};
 use veribus_benches::turn::{Figure, Turn};
 use veribus_benches::{machine::Machine, report::picture};
 
+/// Each in a process of its own, as the run does it.
 fn turns(section: &Section) -> Vec<(&'static str, Turn)> {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_veribus-bench"));
     let run = |entry: &veribus_benches::section::Entry| {
-        let turn = entry.run(&Plan::TINY);
+        let turn = run::turn(&program, section, entry, Size::Tiny);
         (entry.name, turn.unwrap_or_else(|why| panic!("{}/{}: {why}", section.name, entry.name)))
     };
     section.entries.iter().map(run).collect()
 }
 
-/// One test, so that the cases do not disturb each other: some count the whole process.
+/// One test, so that the cases do not disturb each other.
 #[test]
 fn every_case_answers_for_every_event_and_every_column() {
     let mut rows = Vec::new();

@@ -1,5 +1,5 @@
-//! A hash chain as cheap as it can be: lines with the audit trail's fields, each with the hash of the one before, made
-//! and written by one thread. What the audit handler's pace is held against.
+//! A hash chain as cheap as it can be: the audit trail's lines, each with the hash of the one before, made and written
+//! by one thread. What the audit handler's pace is held against.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,10 +10,11 @@ use veribus::Timestamp;
 /// Bytes that are collected before they are written, as the audit handler does.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Lines that share one time of writing, as those of a handler's batch do.
-const STAMP_LINES: u64 = 512;
+/// Lines that share one log and time of writing, which the first of them says: those of a handler's chunk.
+const STAMP_LINES: u64 = 100;
 
 const FRONT: &[u8] = b"{\"v\":1,\"log\":\"0123456789abcdef\",\"i\":";
+const SHORT_FRONT: &[u8] = b"{\"v\":1,\"i\":";
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes lines into a file.
@@ -22,28 +23,28 @@ pub(crate) struct Trail {
     lines: u64,
     /// Hash of the last line, in hexadecimal digits.
     previous: [u8; 64],
-    /// What stands between a line's index and the hash of the line before.
-    middle: Vec<u8>,
     out: Vec<u8>,
 }
 
 impl Trail {
     pub(crate) fn new(file: File) -> Self {
         let out = Vec::with_capacity(2 * CHUNK_BYTES);
-        Trail { file, lines: 0, previous: [b'0'; 64], middle: Vec::new(), out }
+        Trail { file, lines: 0, previous: [b'0'; 64], out }
     }
 
     /// Appends one line; `event` appends the event's JSON.
     pub(crate) fn push(&mut self, event: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
+        let start = self.out.len();
         if self.lines.is_multiple_of(STAMP_LINES) {
             let now = Timestamp::now();
-            self.middle.clear();
-            write!(self.middle, ",\"t\":\"{now}\",\"m\":\"01234567.{}\",\"p\":\"", now.as_nanos())?;
+            self.out.extend_from_slice(FRONT);
+            push_number(self.lines, &mut self.out);
+            write!(self.out, ",\"t\":\"{now}\",\"m\":\"01234567.{}\"", now.as_nanos())?;
+        } else {
+            self.out.extend_from_slice(SHORT_FRONT);
+            push_number(self.lines, &mut self.out);
         }
-        let start = self.out.len();
-        self.out.extend_from_slice(FRONT);
-        push_number(self.lines, &mut self.out);
-        self.out.extend_from_slice(&self.middle);
+        self.out.extend_from_slice(b",\"p\":\"");
         self.out.extend_from_slice(&self.previous);
         self.out.extend_from_slice(b"\",\"ev\":");
         event(&mut self.out)?;

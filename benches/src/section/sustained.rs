@@ -37,7 +37,7 @@ pub(super) const SECTION: Section = Section {
     method: "One thread publishes as fast as the row takes events; publishers wait for room. *written*: until the last \
         line was handed to the system. *synced*: until one more `fdatasync` of the file returned. The audit handler also \
         syncs each 200 ms by default; the row *never* leaves that to the system, as tracing-appender and the two rows \
-        behind it do. The file is in the folder for temporary files. Lost events, a line too few, or a trail that \
+        behind it do. Those two make and hash the audit handler's lines, field by field. The file is in the folder for temporary files. Lost events, a line too few, or a trail that \
         `audit verify` refuses fail the run.",
     tables: &[Table { title: "Events a second", columns: COLUMNS }],
     entries: ENTRIES,
