@@ -158,6 +158,24 @@ impl ForwardHandler {
         self.shared.watch.clone()
     }
 
+    /// As [`EventHandler::for_child`], with the forwarder as it is, so that somebody can [`watch`](Self::watch) it.
+    ///
+    /// # Errors
+    /// The answer errs in the process that made this forwarder, and where the child cannot have a spool or a thread.
+    pub fn child_factory(&self) -> impl Fn() -> Result<ForwardHandler, HandlerError> + Send + Sync + use<> {
+        let (settings, shared, parent) = (self.settings.clone(), self.shared.clone(), self.owner);
+        move || {
+            if std::process::id() == parent {
+                return Err(HandlerError::permanent(ForwardError::Forked { parent }));
+            }
+            shared.spool.iter().for_each(|spool| spool.let_go());
+            if let Ok(adopted) = shared.adopted.try_lock() {
+                adopted.iter().for_each(|spool| spool.let_go());
+            }
+            settings.clone().build().map_err(HandlerError::permanent)
+        }
+    }
+
     fn own(&self) -> Result<(), HandlerError> {
         let parent = self.owner;
         if std::process::id() == parent {
@@ -264,18 +282,8 @@ impl EventHandler for ForwardHandler {
     }
 
     fn for_child(&self) -> Option<HandlerFactory> {
-        let (settings, shared, parent) = (self.settings.clone(), self.shared.clone(), self.owner);
-        Some(Box::new(move || {
-            if std::process::id() == parent {
-                return Err(HandlerError::permanent(ForwardError::Forked { parent }));
-            }
-            shared.spool.iter().for_each(|spool| spool.let_go());
-            if let Ok(adopted) = shared.adopted.try_lock() {
-                adopted.iter().for_each(|spool| spool.let_go());
-            }
-            let child = settings.clone().build().map_err(HandlerError::permanent)?;
-            Ok(Box::new(child) as Box<dyn EventHandler>)
-        }))
+        let child = self.child_factory();
+        Some(Box::new(move || Ok(Box::new(child()?) as Box<dyn EventHandler>)))
     }
 }
 
