@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veribus_core::{EventHandler, Interest};
+use veribus_core::Interest;
 use veribus_handlers::alert::AlertWatch;
 use veribus_handlers::{Alert, AlertHandler, AlertRule, AlertSink, SinkError, StdoutSink};
 
 use crate::audit::already_registered;
 use crate::desk::{Answer, Desk, Target, Work};
+use crate::native::Native;
 use crate::{event, fields};
 
 /// Raises alerts; register it once.
@@ -21,9 +22,9 @@ pub(crate) struct PyAlertHandler {
 }
 
 impl PyAlertHandler {
-    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Box<dyn EventHandler>> {
+    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Native> {
         let alerts = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        alerts.map(|made| Box::new(made) as _).ok_or_else(|| already_registered(py, "AlertHandler"))
+        alerts.map(Native::of).ok_or_else(|| already_registered(py, "AlertHandler"))
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veribus_core::EventHandler;
 use veribus_handlers::audit::{AuditError, AuditWatch, verify};
 use veribus_handlers::{AuditLogger, SyncPolicy};
 
-use crate::bus::deadline;
+use crate::bus::{deadline, span};
 use crate::error::{self, Kind};
 use crate::gate;
+use crate::native::Native;
 
 /// Writes every event into a hash-chained file; register it once.
 #[pyclass(name = "AuditLogger", module = "veribus", frozen)]
@@ -39,9 +38,9 @@ pub(crate) fn already_registered(py: Python<'_>, what: &str) -> PyErr {
 }
 
 impl PyAuditLogger {
-    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Box<dyn EventHandler>> {
+    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Native> {
         let logger = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        logger.map(|logger| Box::new(logger) as _).ok_or_else(|| already_registered(py, "AuditLogger"))
+        logger.map(Native::of).ok_or_else(|| already_registered(py, "AuditLogger"))
     }
 }
 
@@ -70,7 +69,7 @@ impl PyAuditLogger {
             builder = builder.rotate_at_bytes(bytes);
         }
         if let Some(seconds) = rotate_after {
-            builder = builder.rotate_after(deadline(py, seconds).map(|_| Duration::from_secs_f64(seconds))?);
+            builder = builder.rotate_after(span(py, seconds)?);
         }
         if let Some(closed) = keep_segments {
             builder = builder.keep_segments(closed);

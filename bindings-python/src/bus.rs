@@ -1,6 +1,7 @@
 //! The bus: convert, call, convert.
 
 use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -11,7 +12,7 @@ use crate::error::{self, Kind};
 use crate::event::PyEvent;
 use crate::receipt::PyReceipt;
 use crate::verification::PyVerification;
-use crate::{fields, gate, handler, health, trace};
+use crate::{fields, forward, gate, handler, health, trace};
 
 /// Longest deadline that is taken, in seconds: a day.
 const DEADLINE_MAX: f64 = 86_400.0;
@@ -22,6 +23,8 @@ pub(crate) struct PyBus {
     pub(crate) bus: Kept,
     /// A publish may wait for room.
     waits: bool,
+    /// Who knows what stays on disk.
+    pub(crate) forwarders: Mutex<Vec<forward::Watch>>,
 }
 
 /// A bus that is let go outside of the interpreter: its last owner drains it, and its handlers may need the interpreter
@@ -52,6 +55,12 @@ pub(crate) fn deadline(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
         return Err(error::error(py, Kind::Config, "CFG_VALUE_RANGE", message));
     }
     Ok(Duration::from_secs_f64(seconds.min(DEADLINE_MAX)))
+}
+
+/// A time in seconds, from 0 to as long as anybody likes.
+pub(crate) fn span(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
+    deadline(py, seconds)?;
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 impl PyBus {
@@ -110,7 +119,8 @@ impl PyBus {
         if let Some(seconds) = block {
             builder = builder.when_full(WhenFull::Block { timeout: deadline(py, seconds)? });
         }
-        Ok(PyBus { bus: Kept(Some(builder.build())), waits: block.is_some() })
+        let bus = Kept(Some(builder.build()));
+        Ok(PyBus { bus, waits: block.is_some(), forwarders: Mutex::default() })
     }
 
     /// Hands an event over. Never blocks (but see `block`), never raises for what the bus does with it.
@@ -187,7 +197,9 @@ impl PyBus {
     #[pyo3(signature = (timeout=2.0))]
     fn close<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Bound<'py, PyAny>> {
         let patience = deadline(py, timeout)?;
-        let report = gate::detached(py, || self.bus.close(patience));
+        let mut report = gate::detached(py, || self.bus.close(patience));
+        let forwarders = self.forwarders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        report.spooled += forwarders.iter().map(forward::Watch::spooled).sum::<u64>();
         health::report(py, &report)
     }
 

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     Config,
     Handler,
     Audit,
+    Forward,
     Closed,
     Dropped,
     NoDurableHandler,
@@ -20,13 +21,14 @@ pub(crate) enum Kind {
 }
 
 /// Their classes, in the same order.
-const CLASSES: [&str; 11] = [
+const CLASSES: [&str; 12] = [
     "EventError",
     "CodecError",
     "TraceError",
     "ConfigError",
     "HandlerError",
     "AuditError",
+    "ForwardError",
     "ClosedError",
     "DroppedError",
     "NoDurableHandlerError",

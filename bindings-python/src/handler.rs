@@ -1,7 +1,7 @@
 //! A Python function or object as a handler of the bus, and the registration of every kind of handler.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -12,7 +12,9 @@ use crate::audit::PyAuditLogger;
 use crate::bus::PyBus;
 use crate::desk::{Answer, Desk, Target, Work};
 use crate::error::{self, Kind};
+use crate::forward::PyForwarder;
 use crate::metrics::PyMetricsCollector;
+use crate::native::Native;
 use crate::{fields, gate};
 
 /// Names a registered handler on its bus.
@@ -37,6 +39,25 @@ pub(crate) struct Wanted<'a, 'py> {
     pub(crate) durable: Option<bool>,
 }
 
+impl Wanted<'_, '_> {
+    /// What the caller wants it to be given; `None` leaves that to the handler.
+    fn interest(&self, py: Python<'_>) -> PyResult<Option<Interest>> {
+        if self.kinds.is_none() && self.at_least.is_none() {
+            return Ok(None);
+        }
+        let families = match &self.kinds {
+            Some(kinds) => {
+                let kinds =
+                    kinds.iter().map(|kind| fields::family(py, kind)).collect::<PyResult<Vec<_>>>()?;
+                Interest::families(&kinds)
+            }
+            None => Interest::all(),
+        };
+        let least = self.at_least.map(fields::severity).transpose()?;
+        Ok(Some(least.map_or(families, |least| families.at_least(least))))
+    }
+}
+
 /// Registers a handler of ours or of the caller's.
 pub(crate) fn register(
     bus: &PyBus,
@@ -44,19 +65,7 @@ pub(crate) fn register(
     wanted: &Wanted<'_, '_>,
 ) -> PyResult<PyHandlerId> {
     let py = handler.py();
-    let native = if let Ok(audit) = handler.cast::<PyAuditLogger>() {
-        Some(audit.get().take(py)?)
-    } else if let Ok(metrics) = handler.cast::<PyMetricsCollector>() {
-        Some(metrics.get().take(py)?)
-    } else if let Ok(alerts) = handler.cast::<PyAlertHandler>() {
-        Some(alerts.get().take(py)?)
-    } else {
-        None
-    };
-    let made: Box<dyn EventHandler> = match native {
-        Some(native) => native,
-        None => Box::new(PyHandler::new(handler, wanted)?),
-    };
+    let interest = wanted.interest(py)?;
     if let Some(name) = wanted.name {
         let taken = gate::detached(py, || bus.bus.health().handlers.iter().any(|known| known.name == name));
         if taken {
@@ -64,8 +73,29 @@ pub(crate) fn register(
             return Err(error::error(py, Kind::Handler, "HND_NAME_TAKEN", message));
         }
     }
+    let made: Box<dyn EventHandler> = match native(bus, handler)? {
+        Some(native) => Box::new(native.with(wanted.name, interest)),
+        None => Box::new(PyHandler::new(handler, wanted, interest)?),
+    };
     let id = gate::detached(py, || bus.bus.register_handler(made));
     Ok(PyHandlerId { id })
+}
+
+/// The handler, if it is one of ours.
+fn native(bus: &PyBus, handler: &Bound<'_, PyAny>) -> PyResult<Option<Native>> {
+    let py = handler.py();
+    if let Ok(forwarder) = handler.cast::<PyForwarder>() {
+        let (native, watch) = forwarder.get().take(py, bus.bus.source())?;
+        bus.forwarders.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
+        return Ok(Some(native));
+    }
+    if let Ok(audit) = handler.cast::<PyAuditLogger>() {
+        return audit.get().take(py).map(Some);
+    }
+    if let Ok(metrics) = handler.cast::<PyMetricsCollector>() {
+        return metrics.get().take(py).map(Some);
+    }
+    handler.cast::<PyAlertHandler>().ok().map(|alerts| alerts.get().take(py)).transpose()
 }
 
 /// Hands each batch to a Python thread, and its answer to the bus.
@@ -80,7 +110,11 @@ struct PyHandler {
 }
 
 impl PyHandler {
-    fn new(handler: &Bound<'_, PyAny>, wanted: &Wanted<'_, '_>) -> PyResult<Self> {
+    fn new(
+        handler: &Bound<'_, PyAny>,
+        wanted: &Wanted<'_, '_>,
+        interest: Option<Interest>,
+    ) -> PyResult<Self> {
         let py = handler.py();
         let method = if handler.hasattr("handle")? { handler.getattr("handle")? } else { handler.clone() };
         let class = handler.get_type().name()?.to_string();
@@ -98,19 +132,10 @@ impl PyHandler {
         let own_name = ["name", "__name__"].iter().find_map(|field| handler.getattr(*field).ok());
         let own_name =
             own_name.and_then(|name| Some(name.cast::<PyString>().ok()?.to_str().ok()?.to_owned()));
-        let families = match &wanted.kinds {
-            Some(kinds) => {
-                let kinds =
-                    kinds.iter().map(|kind| fields::family(py, kind)).collect::<PyResult<Vec<_>>>()?;
-                Interest::families(&kinds)
-            }
-            None => Interest::all(),
-        };
-        let least = wanted.at_least.map(fields::severity).transpose()?;
         let own_durable = handler.getattr("durable").and_then(|durable| durable.is_truthy()).unwrap_or(false);
         Ok(PyHandler {
             name: wanted.name.map(str::to_owned).or(own_name).unwrap_or(class),
-            interest: least.map_or(families, |least| families.at_least(least)),
+            interest: interest.unwrap_or_else(Interest::all),
             durable: wanted.durable.unwrap_or(own_durable),
             flushes: handler.hasattr("flush")?,
             closes: handler.hasattr("close")?,

@@ -2,7 +2,10 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use veribus_core::transport::Confirms;
 use veribus_core::{BusHealth, CloseReport, HandlerHealth, Losses};
+use veribus_handlers::ForwardHealth;
+use veribus_handlers::forward::{Breaker, SpoolHealth, SpoolState};
 
 fn losses<'py>(py: Python<'py>, losses: &Losses) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
@@ -53,6 +56,56 @@ pub(crate) fn health<'py>(py: Python<'py>, health: &BusHealth) -> PyResult<Bound
         health.handlers.iter().map(|handler| of_handler(py, handler)).collect::<PyResult<Vec<_>>>()?;
     fields.set_item("handlers", handlers)?;
     made(py, "BusHealth", &fields)
+}
+
+/// `ForwardHealth`; before it was registered, all that is known is where it will send to.
+pub(crate) fn forwarder<'py>(
+    py: Python<'py>,
+    destination: &str,
+    health: &ForwardHealth,
+) -> PyResult<Bound<'py, PyAny>> {
+    let fields = PyDict::new(py);
+    fields.set_item("destination", destination)?;
+    let confirms = health.confirms.map(|confirms| match confirms {
+        Confirms::Stored => "stored",
+        Confirms::Accepted => "accepted",
+    });
+    fields.set_item("confirms", confirms)?;
+    let counts = [
+        ("taken", health.taken),
+        ("in_memory", health.in_memory),
+        ("in_flight", health.in_flight),
+        ("receipts", health.receipts),
+        ("resent", health.resent),
+        ("stored", health.stored),
+        ("duplicates", health.duplicates),
+        ("adopted", health.adopted),
+        ("damaged_bytes", health.damaged_bytes),
+        ("failures", health.failures.into()),
+    ];
+    counts.iter().try_for_each(|(name, count)| fields.set_item(name, count))?;
+    fields.set_item("lost", losses(py, &health.lost)?)?;
+    fields.set_item("spool", health.spool.as_ref().map(|spool| of_spool(py, spool)).transpose()?)?;
+    fields.set_item("set_aside", &health.set_aside)?;
+    fields.set_item("breaker", if health.breaker == Breaker::Open { "open" } else { "closed" })?;
+    fields.set_item("last_error", health.last_error.as_deref())?;
+    made(py, "ForwardHealth", &fields)
+}
+
+fn of_spool<'py>(py: Python<'py>, spool: &SpoolHealth) -> PyResult<Bound<'py, PyAny>> {
+    let fields = PyDict::new(py);
+    let state = match spool.state {
+        SpoolState::Normal => "normal",
+        SpoolState::Pressure => "pressure",
+        SpoolState::Full => "full",
+        SpoolState::Recovering => "recovering",
+    };
+    fields.set_item("state", state)?;
+    fields.set_item("changes", spool.changes)?;
+    fields.set_item("bytes", spool.bytes)?;
+    fields.set_item("bytes_max", spool.bytes_max)?;
+    fields.set_item("pending", spool.pending)?;
+    made(py, "SpoolHealth", &fields)
 }
 
 /// `CloseReport`

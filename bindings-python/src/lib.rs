@@ -12,10 +12,12 @@ mod desk;
 mod error;
 mod event;
 mod fields;
+mod forward;
 mod gate;
 mod handler;
 mod health;
 mod metrics;
+mod native;
 mod receipt;
 mod trace;
 mod value;
@@ -40,6 +42,8 @@ mod _veribus {
         PyAuthentication, PyAuthorization, PyConfiguration, PyEvent, PyPerformance, PySecurity,
         PyUnknownEvent,
     };
+    #[pymodule_export]
+    use super::forward::PyForwarder;
     #[pymodule_export]
     use super::gate::{after_fork, close_gate};
     #[pymodule_export]

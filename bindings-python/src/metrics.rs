@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use veribus_core::EventHandler;
 use veribus_handlers::{MetricsCollector, MetricsHandle};
 
 use crate::audit::already_registered;
 use crate::bus::PyBus;
 use crate::gate;
+use crate::native::Native;
 
 /// Counts events and renders Prometheus text; register it once.
 #[pyclass(name = "MetricsCollector", module = "veribus", frozen)]
@@ -18,9 +18,9 @@ pub(crate) struct PyMetricsCollector {
 }
 
 impl PyMetricsCollector {
-    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Box<dyn EventHandler>> {
+    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Native> {
         let collector = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        collector.map(|made| Box::new(made) as _).ok_or_else(|| already_registered(py, "MetricsCollector"))
+        collector.map(Native::of).ok_or_else(|| already_registered(py, "MetricsCollector"))
     }
 }
 

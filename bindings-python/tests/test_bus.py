@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import time
 import weakref
@@ -34,6 +35,71 @@ def test_the_three_lines(tmp_path, monkeypatch):
     report = veribus.audit_verify("veribus-audit/audit.log")
     assert report["spotless"]
     assert report["events"] == 4
+
+
+@pytest.fixture
+def nothing_set(tmp_path, monkeypatch):
+    """No setting of veribus in the environment, and a folder of its own."""
+    for name in [name for name in os.environ if name.startswith(("VERIBUS_", "OTEL_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def names(bus):
+    return [handler.name for handler in bus.health().handlers]
+
+
+def test_init_takes_a_collector_from_arguments_environment_and_file(nothing_set, tmp_path):
+    with veribus.init("orders", collector="http://127.0.0.1:9") as bus:
+        assert (names(bus), bus.service) == (["forward"], "orders")
+    assert (tmp_path / "veribus-spool").is_dir()
+    assert not (tmp_path / "veribus-audit").exists()
+
+    (tmp_path / "token").write_text("secret")
+    (tmp_path / "url").write_text("http://127.0.0.1:9\n")
+    for variable, value in {
+        "VERIBUS_COLLECTOR_FILE": "url", "VERIBUS_TOKEN_FILE": "token", "VERIBUS_SPOOL_DIR": "elsewhere",
+        "OTEL_SERVICE_NAME": "shop", "VERIBUS_AUDIT": "trail.log", "VERIBUS_CAPACITY": "2000",
+    }.items():
+        nothing_set.setenv(variable, value)
+    with veribus.init() as bus:
+        assert (names(bus), bus.service) == (["forward", "audit"], "shop")
+    assert (tmp_path / "elsewhere").is_dir()
+    assert (tmp_path / "trail.log").exists()
+    nothing_set.setenv("VERIBUS_SERVICE", "wins")
+    nothing_set.setenv("VERIBUS_DISABLED", "1")
+    with veribus.init() as bus:
+        assert (names(bus), bus.service) == ([], "wins")
+    nothing_set.setenv("VERIBUS_DISABLED", "0")
+    nothing_set.setenv("VERIBUS_TOKEN_FILE", "missing")
+    with pytest.raises(veribus.ConfigError, match="missing"):
+        veribus.init()
+    with veribus.init(collector="http://127.0.0.1:9", token_file="token", spool=False, audit=False, service="mine") as bus:
+        assert (names(bus), bus.service) == (["forward"], "mine")
+        with pytest.raises(veribus.NoDurableHandlerError):
+            bus.publish_confirmed(LOGIN)
+
+
+def test_init_reads_a_file_and_knows_no_other_words(nothing_set, tmp_path):
+    pytest.importorskip("tomllib", reason="skip: this Python has no tomllib")
+    config = tmp_path / "veribus.toml"
+    config.write_text('service = "orders"\ncollector = "http://127.0.0.1:9"\nspool = "s"\nclose = 1\n')
+    with pytest.raises(veribus.ConfigError, match="a setting `close`"):
+        veribus.init(config=config)
+    config.write_text('service = "orders"\ncolector = "http://127.0.0.1:9"\n')
+    with pytest.raises(veribus.ConfigError, match="did you mean `collector`"):
+        veribus.init(config=config)
+    config.write_text('service = "orders"\ncollector = "http://127.0.0.1:9"\nspool = "s"\n')
+    nothing_set.setenv("VERIBUS_CONFIG", str(config))
+    with veribus.init() as bus:
+        assert (names(bus), bus.service) == (["forward"], "orders")
+    nothing_set.setenv("VERIBUS_COLLECTOR", "http://192.0.2.1")
+    with pytest.raises(veribus.ConfigError, match="https://"):
+        veribus.init()
+    nothing_set.setenv("VERIBUS_CAPACITY", "many")
+    with pytest.raises(veribus.ConfigError, match="whole number"):
+        veribus.init()
 
 
 def test_a_receipt_says_what_became_of_the_event(bus):

@@ -26,9 +26,18 @@ pub(crate) fn package_works() -> Answer {
     let python = shown(&python);
     let install = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &shown(&wheel)];
     Run::program(&python, &install).show()?;
+    let binary = collector()?;
     let tests = ["-m", "pytest", "-rs", "--timeout", "120", "-p", "no:cacheprovider"];
     let run = Run::program(&python, &tests).within(Path::new("bindings-python"));
-    suite::count(run.env("PYTHONDONTWRITEBYTECODE", "1"), "python")
+    suite::count(run.env("PYTHONDONTWRITEBYTECODE", "1").env("VERIBUS_BINARY", &shown(&binary)), "python")
+}
+
+/// The program that the tests send events to; it is fresh where the workspace was built before.
+fn collector() -> Result<PathBuf, String> {
+    Run::cargo(&["build", "--locked", "--package", "veribus-collector", "--bin", "veribus"]).show()?;
+    let scratch = workspace::scratch()?;
+    let target = scratch.parent().ok_or_else(|| format!("`{}` has no parent folder", scratch.display()))?;
+    Ok(target.join("debug").join("veribus"))
 }
 
 /// The environment's Python; the environment is made anew when the requirements have changed.

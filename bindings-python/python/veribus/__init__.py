@@ -20,6 +20,7 @@ from ._veribus import (  # noqa: E402
     Authentication,
     Authorization,
     Configuration,
+    Forwarder,
     MetricsCollector,
     Performance,
     Receipt,
@@ -41,6 +42,7 @@ from .errors import (
     ConfigError,
     DroppedError,
     EventError,
+    ForwardError,
     HandlerError,
     NoDurableHandlerError,
     NotAccepted,
@@ -50,7 +52,7 @@ from .errors import (
     TraceError,
     VeribusError,
 )
-from .health import BusHealth, CloseReport, HandlerHealth
+from .health import BusHealth, CloseReport, ForwardHealth, HandlerHealth, SpoolHealth
 from .settings import get_bus, init, publish, verified, verify
 
 del _interpreter
@@ -71,6 +73,9 @@ __all__ = [
     "Configuration",
     "DroppedError",
     "EventError",
+    "ForwardError",
+    "ForwardHealth",
+    "Forwarder",
     "HandlerError",
     "HandlerHealth",
     "MetricsCollector",
@@ -82,6 +87,7 @@ __all__ = [
     "Receipt",
     "Retry",
     "Security",
+    "SpoolHealth",
     "TraceContext",
     "TraceError",
     "UnknownEvent",

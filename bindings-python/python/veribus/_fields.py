@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 from collections.abc import Mapping
 from typing import TypedDict
 
@@ -56,6 +57,34 @@ class SecurityFields(Fields, total=False):
     technique: str | None
     rule: str | None
     score: int | None
+
+
+class AddressOptions(TypedDict, total=False):
+    """Options of the way to a collector; each may also stand in the query of the address, and wins over it."""
+
+    token: str | None
+    """Bearer token (http), or NATS token."""
+    token_file: str | os.PathLike[str] | None
+    user: str | None
+    """Of nats and redis."""
+    password: str | None
+    password_file: str | os.PathLike[str] | None
+    creds_file: str | os.PathLike[str] | None
+    """A NATS credentials file."""
+    nkey_file: str | os.PathLike[str] | None
+    """The seed of a NATS nkey."""
+    ca_file: str | os.PathLike[str] | None
+    """PEM file of the only authorities trusted; those of the web without it."""
+    cert_file: str | os.PathLike[str] | None
+    """Client certificate, PEM."""
+    key_file: str | os.PathLike[str] | None
+    stream: str | None
+    """Name of the stream in NATS and Redis: `veribus`."""
+    group: str | None
+    answer_timeout: float | str | None
+    """Seconds without an answer that break the connection: 10."""
+    in_flight_max: int | None
+    """Parcels sent and not answered: 1024."""
 
 
 class VerifyFields(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypedDict, final
 from typing_extensions import Self, Unpack
 
 from ._fields import (
+    AddressOptions,
     AuthenticationFields,
     AuthorizationFields,
     ConfigurationFields,
@@ -20,7 +21,7 @@ from ._fields import (
 from ._types import Kind, Outcome, Severity, Value
 from .alert import Alert, AlertRule
 from .errors import CodecError
-from .health import BusHealth, CloseReport
+from .health import BusHealth, CloseReport, ForwardHealth
 
 __version__: str
 
@@ -222,6 +223,41 @@ class AuditLogger:
     @property
     def path(self) -> os.PathLike[str]: ...
     def status(self) -> dict[str, Any]: ...
+
+@final
+class Forwarder:
+    """Sends every event to a collector: `https://`, `tls://` (NATS), `rediss://`, and to this machine `http://`,
+    `nats://`, `redis://`. Register it once.
+
+    With `spool`, a directory, it is durable: events stay on disk until the collector's store has them. Without, they
+    are in memory alone. Times are in seconds.
+    """
+
+    def __new__(
+        cls,
+        url: str,
+        *,
+        spool: str | os.PathLike[str] | None = None,
+        spool_bytes_max: int = 268_435_456,
+        reserve_bytes: int = 4_194_304,
+        segment_bytes: int = 8_388_608,
+        expire_after: float = 259_200.0,
+        expiring: Sequence[Kind] = (),
+        batch_events: int = 1000,
+        linger: float = 0.01,
+        compress_from: int | None = 16_384,
+        window: int = 16,
+        receipt_timeout: float = 30.0,
+        back_off: tuple[float, float] = (0.1, 30.0),
+        memory_bytes_max: int = 16_777_216,
+        close_within: float = 1.0,
+        **options: Unpack[AddressOptions],
+    ) -> Self: ...
+    @property
+    def destination(self) -> str:
+        """Where it sends to, without what is secret in the address."""
+    def health(self) -> ForwardHealth:
+        """How it stands: what waits, what was receipted, what was lost and why."""
 
 class AuditReport(TypedDict):
     intact: bool

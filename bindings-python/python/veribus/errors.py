@@ -52,6 +52,10 @@ class AuditError(VeribusError, OSError):
     """An audit trail that cannot be opened or read."""
 
 
+class ForwardError(VeribusError, OSError):
+    """A forwarder's spool that cannot be used."""
+
+
 class NotAccepted(VeribusError):
     """`publish_confirmed` cannot say that the event is durable; see the classes below it."""
 

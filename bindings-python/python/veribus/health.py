@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["BusHealth", "CloseReport", "HandlerHealth"]
+__all__ = ["BusHealth", "CloseReport", "ForwardHealth", "HandlerHealth", "SpoolHealth"]
 
 
 class HandlerHealth(NamedTuple):
@@ -58,6 +58,54 @@ class BusHealth(NamedTuple):
             if found.name == name:
                 return found
         raise KeyError(name)
+
+
+class SpoolHealth(NamedTuple):
+    """What a forwarder keeps on disk."""
+
+    state: Literal["normal", "pressure", "full", "recovering"]
+    """Over 80 % of its ceiling is pressure; full drops what comes, and counts it."""
+    changes: int
+    """How often the state changed."""
+    bytes: int
+    bytes_max: int
+    pending: int
+    """Events without a receipt."""
+
+
+class ForwardHealth(NamedTuple):
+    """How a forwarder stands. A forked child's own, once the child has published."""
+
+    destination: str
+    """Where it sends to, without what is secret in the address."""
+    confirms: Literal["stored", "accepted"] | None
+    """What frees an event: the store's receipt, or only the next hop's word. `None` before it first connected."""
+    taken: int
+    """Events taken from the bus."""
+    stored: int
+    """Events that receipts called new."""
+    duplicates: int
+    """Events that receipts called stored before."""
+    lost: dict[str, int]
+    """Events lost after they were taken, by reason."""
+    spool: SpoolHealth | None
+    in_memory: int
+    """Events that wait in memory, where there is no spool."""
+    in_flight: int
+    """Parcels sent and without a receipt."""
+    receipts: int
+    resent: int
+    """Parcels that were sent again."""
+    adopted: int
+    """Spools of dead processes that are being sent."""
+    set_aside: list[str]
+    """What was left alone in the spool's directory, and why."""
+    damaged_bytes: int
+    breaker: Literal["closed", "open"]
+    """Open after five failures in a row: then one parcel at a time tries."""
+    failures: int
+    """Failures in a row."""
+    last_error: str | None
 
 
 class CloseReport(NamedTuple):

@@ -1,4 +1,4 @@
-"""`veribus.init`: arguments, else the environment, else a file; then one bus for the process."""
+"""`veribus.init`: one bus for the process, from arguments, the environment or a file."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._veribus import AuditLogger, Receipt, Verification, VerificationEvent
+from . import _config
+from ._veribus import AuditLogger, Forwarder, Receipt, Verification, VerificationEvent
 from .bus import VerificationEventBus, _verified  # pyright: ignore[reportPrivateUsage]
-from .errors import AuditError, ConfigError
+from .errors import AuditError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Unpack
 
-    from ._fields import VerifyFields
+    from ._fields import AddressOptions, VerifyFields
 
 __all__ = ["get_bus", "init", "publish", "verified", "verify"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-_KEYS = {"service", "instance", "host", "environment", "network", "capacity", "audit", "redact"}
 
 _default: VerificationEventBus | None = None
 
@@ -30,86 +29,70 @@ _default: VerificationEventBus | None = None
 def init(
     service: str | None = None,
     *,
+    collector: str | None = None,
+    spool: str | os.PathLike[str] | bool | None = None,
+    audit: str | os.PathLike[str] | bool | None = None,
     instance: str | None = None,
     host: str | None = None,
     environment: str | None = None,
     network: str | None = None,
     capacity: int | None = None,
-    audit: str | os.PathLike[str] | bool | None = None,
     redact: list[str] | None = None,
+    disabled: bool | None = None,
     config: str | os.PathLike[str] | None = None,
+    **options: Unpack[AddressOptions],
 ) -> VerificationEventBus:
     """Makes the bus of this process and returns it; `veribus.publish`, `verify` and `verified` then use it.
 
-    Each setting comes from its argument, else from the environment (`VERIBUS_SERVICE`, `VERIBUS_AUDIT` …), else from
-    the TOML file `config` (or `VERIBUS_CONFIG`). Where nothing says where events go, they go into an audit trail in
-    `./veribus-audit`; `audit=False` leaves that out. Called again, it closes the bus it made before.
+    With a `collector`, the address of one or of a broker in front of it, a `Forwarder` sends every event there and
+    keeps it in a spool, `./veribus-spool` unless said; `spool=False` keeps events in memory alone. Without one, events
+    go into an audit trail in `./veribus-audit`; `audit` asks for one beside a collector, or `False` for none.
 
-    Raises `ConfigError` for a setting that cannot be used; an audit trail that another process writes is no reason
-    not to start: this process gets one beside it.
+    Each setting comes from its argument, else from the environment (`VERIBUS_SERVICE`, `VERIBUS_COLLECTOR`,
+    `VERIBUS_TOKEN_FILE` …), else from the TOML file `config` (or `VERIBUS_CONFIG`). `VERIBUS_DISABLED=1` makes a bus
+    that hands events to nobody. Called again, it closes the bus it made before.
+
+    Raises `ConfigError` for a setting that cannot be used, `ForwardError` or `AuditError` for a folder that cannot be
+    written. That the collector cannot be reached is no error, and neither is an audit trail that another process
+    writes: this process gets one beside it.
+
+    >>> bus = init(service="orders", collector="http://127.0.0.1:7480", token="vbt_...", spool="spool")
+    >>> bus.health().handlers[0].name
+    'forward'
     """
     global _default
     from pathlib import Path
 
     given: dict[str, Any] = {
         "service": service, "instance": instance, "host": host, "environment": environment, "network": network,
-        "capacity": capacity, "audit": audit, "redact": redact,
-    }
-    found = _merged({name: value for name, value in given.items() if value is not None}, config)
-    trail = found.pop("audit", True)
+        "capacity": capacity, "redact": redact, "collector": collector, "spool": spool, "audit": audit,
+        "disabled": disabled, **options,
+    }  # fmt: skip
+    found = _config.merged(given, config)
     found.setdefault("service", Path(sys.argv[0] or "python").stem or "python")
-    found["capacity"] = _number("capacity", found.get("capacity", 1000))
-    bus = VerificationEventBus(found.pop("capacity"), **found)
-    if trail is not False:
-        bus.register_handler(_audit_logger(Path("veribus-audit/audit.log") if trail is True else Path(trail)))
+    of_the_bus = {name: found[name] for name in _config.OF_THE_BUS if name in found}
+    bus = VerificationEventBus(of_the_bus.pop("capacity", 1000), **of_the_bus)
+    if not found.get("disabled", False):
+        try:
+            _register(bus, found)
+        except BaseException:
+            bus.close(0)
+            raise
     before, _default = _default, bus
     if before is not None:
         before.close()
     return bus
 
 
-def _merged(given: dict[str, Any], config: str | os.PathLike[str] | None) -> dict[str, Any]:
-    from pathlib import Path
-
-    path = config or os.environ.get("VERIBUS_CONFIG")
-    found = _from_file(Path(path)) if path else {}
-    for name in _KEYS:
-        if (text := os.environ.get(f"VERIBUS_{name.upper()}")) is not None:
-            found[name] = text.split(",") if name == "redact" else text
-    found.update(given)
-    if found.get("audit") in ("0", "false", "off", ""):
-        found["audit"] = False
-    return found
-
-
-def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read `{path}`: {error.strerror}", "CFG_FILE") from error
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            import tomli as tomllib
-        except ImportError as error:
-            raise ConfigError("a settings file needs Python 3.11, or the package `tomli`", "CFG_FILE") from error
-    try:
-        found: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"`{path}` is not TOML: {error}", "CFG_FILE") from error
-    unknown = sorted(set(found) - _KEYS)
-    if unknown:
-        known = ", ".join(sorted(_KEYS))
-        raise ConfigError(f"`{path}` has unknown settings: {', '.join(unknown)}; known are {known}", "CFG_KEY_UNKNOWN")
-    return found
-
-
-def _number(name: str, value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"`{name}` is `{value}`; use a whole number", "CFG_VALUE_RANGE") from None
+def _register(bus: VerificationEventBus, found: dict[str, Any]) -> None:
+    address = found.get("collector")
+    if address:
+        options = {name: found[name] for name in _config.OF_THE_ADDRESS if name in found}
+        spool = _config.folder(found.get("spool", True), "veribus-spool")
+        bus.register_handler(Forwarder(address, spool=spool, **options))
+    trail = _config.folder(found.get("audit", not address), "veribus-audit/audit.log")
+    if trail is not None:
+        bus.register_handler(_audit_logger(trail))
 
 
 def _audit_logger(path: Path) -> AuditLogger:
