@@ -100,8 +100,7 @@ fn serve(stream: &TcpStream) -> std::io::Result<()> {
         reader.read_exact(&mut body)?;
         let events =
             ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner).remove(&parcel).unwrap_or_default();
-        let verdicts =
-            format!(r#"{{"parcel":"{parcel}","accepted":{events},"duplicates":0,"rejected":[]}}"#);
+        let verdicts = format!(r#"{{"parcel":"{parcel}","accepted":{events},"duplicates":0,"rejected":[]}}"#);
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{verdicts}",
             verdicts.len()

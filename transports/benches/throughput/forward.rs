@@ -15,7 +15,7 @@ use veribus_handlers::{ForwardHandler, SpoolSettings};
 use veribus_transports::{Options, from_url};
 
 use crate::far_side::{FarSide, announce};
-use crate::run::Run;
+use crate::run::{Run, cpu};
 
 /// Events that a bus hands over at once.
 const BATCH: usize = 512;
@@ -97,9 +97,9 @@ impl Tally {
         self.events.load(Ordering::Acquire)
     }
 
-    fn run(&self, took: Duration, lost: u64) -> Run {
+    fn run(&self, took: Duration, cpu: Duration, lost: u64) -> Run {
         let nanos = std::mem::take(&mut *self.nanos.lock().unwrap_or_else(PoisonError::into_inner));
-        Run { events: self.events(), bytes: self.bytes.load(Ordering::Acquire), lost, took, nanos }
+        Run { events: self.events(), bytes: self.bytes.load(Ordering::Acquire), lost, took, cpu, nanos }
     }
 }
 
@@ -168,8 +168,9 @@ fn metered(far: &FarSide, tally: &Arc<Tally>) -> Result<TransportFactory, String
 /// Events through a forwarder.
 pub(crate) fn forwarder(far: &FarSide, handed: &Handed<'_>) -> Result<Run, String> {
     let tally = Arc::new(Tally::default());
-    let (took, lost) = hand_over(metered(far, &tally)?, handed, || tally.events())?;
-    Ok(tally.run(took, lost))
+    let (factory, before) = (metered(far, &tally)?, cpu());
+    let (took, lost) = hand_over(factory, handed, || tally.events())?;
+    Ok(tally.run(took, cpu() - before, lost))
 }
 
 /// Parcels that were made before, through our transport alone.
@@ -177,7 +178,7 @@ pub(crate) fn transport(far: &FarSide, parcels: &[Parcel]) -> Result<Run, String
     let tally = Arc::new(Tally::default());
     let mut transport = metered(far, &tally)?().map_err(|error| error.to_string())?;
     let wanted: u64 = parcels.iter().map(|parcel| u64::from(parcel.events)).sum();
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), cpu());
     let (mut under_way, mut next) = (0, parcels.iter());
     while tally.events() < wanted {
         while under_way < WINDOW
@@ -191,5 +192,5 @@ pub(crate) fn transport(far: &FarSide, parcels: &[Parcel]) -> Result<Run, String
             other => return Err(format!("instead of an acknowledgement: {other:?}")),
         }
     }
-    Ok(tally.run(begin.elapsed(), 0))
+    Ok(tally.run(begin.elapsed(), cpu() - before, 0))
 }

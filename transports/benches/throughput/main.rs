@@ -2,7 +2,8 @@
 //! beside the raw client of the same way moving the same bytes.
 //!
 //! Every case of a way runs in turn, each against an empty broker, and the turns are repeated; figures are medians over
-//! the rounds. `--events N` (default 2,000,000), `--rounds N` (default 3), `--only WAY` (again for more), `--json PATH`.
+//! the rounds. `--events N` (default 2,000,000), `--rounds N` (default 3), `--only WAY` and `--case NAME` (again for
+//! more), `--json PATH`.
 
 mod far_side;
 mod forward;
@@ -25,17 +26,18 @@ use far_side::{FarSide, Way};
 use forward::Handed;
 use run::{Row, Run};
 
-const KNOWN: &str = "--events N, --rounds N, --only nats|redis|http, --json PATH";
+const KNOWN: &str = "--events N, --rounds N, --only nats|redis|http, --case NAME, --json PATH";
 /// Messages of the case that sends one event in each.
 const SINGLES: usize = 100_000;
 
 /// What is run, by name; the first is the ceiling of its group.
-const CASES: [&str; 5] = [report::RAW, "transport", report::FORWARDER, report::SPOOL, report::SINGLES];
+const CASES: [&str; 5] = [report::RAW, report::TRANSPORT, report::FORWARDER, report::SPOOL, report::SINGLES];
 
 struct Options {
     events: u64,
     rounds: usize,
     only: Vec<String>,
+    cases: Vec<String>,
     json: Option<String>,
 }
 
@@ -64,7 +66,8 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { events: 2_000_000, rounds: 3, only: Vec::new(), json: None };
+    let mut options =
+        Options { events: 2_000_000, rounds: 3, only: Vec::new(), cases: Vec::new(), json: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
@@ -74,6 +77,7 @@ fn options() -> Result<Options, String> {
             "--events" => options.events = number(value()?)?.clamp(10_000, 3_000_000),
             "--rounds" => options.rounds = usize::try_from(number(value()?)?.clamp(1, 99)).unwrap_or(1),
             "--only" => options.only.push(value()?),
+            "--case" => options.cases.push(value()?),
             "--json" => options.json = Some(value()?),
             unknown => return Err(format!("unknown argument `{unknown}`; known: {KNOWN}")),
         }
@@ -95,7 +99,7 @@ fn measure(options: &Options) -> Result<(), String> {
         }
         for compressed in [false, true] {
             let load = Load::new(&events, options.events, compressed)?;
-            group(way, &load, options.rounds, &mut rows)?;
+            group(way, &load, options, &mut rows)?;
         }
     }
     say(&report::goals(&rows));
@@ -120,11 +124,10 @@ impl Load {
         let far = FarSide::start(way)?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let spool = (case == report::SPOOL).then(|| folder.path().to_owned());
-        let handed =
-            Handed { events: &self.events, count: self.count, compressed: self.compressed, spool };
+        let handed = Handed { events: &self.events, count: self.count, compressed: self.compressed, spool };
         let run = match case {
             report::RAW => raw::raw(&far, &self.parcels)?,
-            "transport" => forward::transport(&far, &self.parcels)?,
+            report::TRANSPORT => forward::transport(&far, &self.parcels)?,
             report::SINGLES if way == Way::Http || self.compressed => return Ok(None),
             report::SINGLES => raw::one_by_one(&far, &self.singles)?,
             _ => forward::forwarder(&far, &handed)?,
@@ -133,10 +136,11 @@ impl Load {
     }
 }
 
-fn group(way: Way, load: &Load, rounds: usize, rows: &mut Vec<Row>) -> Result<(), String> {
+fn group(way: Way, load: &Load, options: &Options, rows: &mut Vec<Row>) -> Result<(), String> {
+    let wanted = |case: &&&str| options.cases.is_empty() || options.cases.iter().any(|name| name == **case);
     let mut runs: Vec<Vec<Run>> = CASES.iter().map(|_| Vec::new()).collect();
-    for _ in 0..rounds {
-        for (case, runs) in CASES.iter().zip(&mut runs) {
+    for _ in 0..options.rounds {
+        for (case, runs) in CASES.iter().zip(&mut runs).filter(|(case, _)| wanted(case)) {
             runs.extend(load.run(way, case)?);
         }
     }

@@ -14,7 +14,7 @@ use veribus_core::transport::Parcel;
 
 use crate::far_side::{FarSide, announce};
 use crate::forward::WINDOW;
-use crate::run::Run;
+use crate::run::{Run, cpu};
 
 /// Connections of the HTTP client.
 const CONNECTIONS: usize = 8;
@@ -43,6 +43,7 @@ fn move_all(far: &FarSide, messages: Vec<Message>, window: usize) -> Result<Run,
     let bytes = messages.iter().map(|(_, _, body)| body.len() as u64).sum();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
+    let before = cpu();
     let moved = runtime.block_on(async {
         match far {
             FarSide::Nats(_) => nats(&far.url(), messages, window).await,
@@ -51,8 +52,9 @@ fn move_all(far: &FarSide, messages: Vec<Message>, window: usize) -> Result<Run,
         }
     });
     let (took, nanos) = moved.map_err(|error| error.to_string())?;
+    let cpu = cpu() - before;
     runtime.shutdown_background();
-    Ok(Run { events, bytes, lost: 0, took, nanos })
+    Ok(Run { events, bytes, lost: 0, took, cpu, nanos })
 }
 
 fn nanos(since: Instant) -> u64 {
