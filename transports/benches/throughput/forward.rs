@@ -130,6 +130,10 @@ impl Transport for Metered {
         Confirms::Accepted
     }
 
+    fn keeps_order(&self) -> bool {
+        self.inner.keeps_order()
+    }
+
     fn body_bytes_max(&self) -> usize {
         self.inner.body_bytes_max()
     }

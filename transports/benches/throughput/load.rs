@@ -78,6 +78,10 @@ impl Transport for Keeper {
         Confirms::Accepted
     }
 
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
     fn body_bytes_max(&self) -> usize {
         usize::MAX
     }
