@@ -12,6 +12,8 @@ pub mod fs;
 mod handler;
 mod lanes;
 mod loss;
+#[doc(hidden)]
+pub mod planted;
 mod redact;
 mod ring;
 mod rng;

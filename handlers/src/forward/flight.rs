@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use veribus_core::InstanceId;
 use veribus_core::codec::JoinedBatch;
 use veribus_core::transport::{Compression, Parcel, ParcelId};
+use veribus_core::{InstanceId, planted};
 
 use super::reader::Chunk;
 
@@ -69,7 +69,7 @@ impl Turns {
             // What tells of numbers alone has no place in their order.
             false => flight.chunk.ids.is_empty() || self.under_way.insert(instance),
         };
-        has_turn && flight.progress == Progress::Ready
+        (has_turn || planted!("ignore-turns")) && flight.progress == Progress::Ready
     }
 }
 

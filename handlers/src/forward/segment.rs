@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use veribus_core::InstanceId;
 use veribus_core::fs::FsFile;
+use veribus_core::{InstanceId, planted};
 
 use super::record::{self, Found, Head, Kind, Place};
 
@@ -185,7 +185,7 @@ impl<'a> Iterator for Walk<'a> {
             Found::Broken { head, .. } => Some(head),
             Found::Nothing => None,
         };
-        let next = self.resynchronise(self.at);
+        let next = self.resynchronise(self.at).filter(|_| !planted!("stop-at-damage"));
         self.at = next.map_or(self.bytes.len(), |(at, _)| at);
         let named = match (broken, next) {
             (Some(head), _) => Some(head.key),

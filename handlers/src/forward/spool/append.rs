@@ -4,7 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use veribus_core::codec::JoinedBatch;
 use veribus_core::fs::{FsFile, OpenHow};
-use veribus_core::{Account, InstanceId};
+use veribus_core::{Account, InstanceId, planted};
 
 use super::super::error::ForwardError;
 use super::super::record::{self, DURABLE, Head, Kind, Place};
@@ -217,6 +217,7 @@ pub(super) fn append_all(file: &dyn FsFile, bytes: &[u8]) -> Result<(), Cut> {
     while written < bytes.len() {
         match file.append(&bytes[written..]) {
             Ok(0) => return Err(Cut { written, source: std::io::ErrorKind::StorageFull.into() }),
+            Ok(_) if planted!("take-a-short-write-as-whole") => return Ok(()),
             Ok(more) => written += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(source) => return Err(Cut { written, source }),

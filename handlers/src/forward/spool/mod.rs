@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use veribus_core::fs::{Fs, FsFile, FsLock, Locking};
-use veribus_core::{Clock, EventId, InstanceId, Rng, Source, Timestamp};
+use veribus_core::{Clock, EventId, InstanceId, Rng, Source, Timestamp, planted};
 
 use super::cursor::{CursorFile, Position};
 use super::error::ForwardError;
@@ -64,7 +64,9 @@ impl Active {
     /// After a write that failed: if a part is in the file, cuts it off, and syncs that. Else a power loss could bring
     /// back what was counted as lost, behind events that were sent after it.
     fn cut_off(&mut self, a_part_is_there: bool) {
-        if a_part_is_there && !self.torn {
+        if planted!("do-not-sync-the-cut") {
+            self.torn = self.file.truncate(self.written).is_err();
+        } else if a_part_is_there && !self.torn {
             let cut = self.file.truncate(self.written).and_then(|()| match self.poisoned {
                 true => Err(std::io::Error::other("an earlier sync failed")),
                 false => self.file.sync_data().inspect_err(|_| self.poisoned = true),

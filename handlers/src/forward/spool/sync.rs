@@ -2,6 +2,8 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
+use veribus_core::planted;
+
 use super::super::cursor::Position;
 use super::super::error::ForwardError;
 use super::super::record::{self, Head};
@@ -16,6 +18,9 @@ impl Spool {
     /// # Errors
     /// [`ForwardError::Io`] if it could not be synced, nor written again into a new segment.
     pub(crate) fn sync(&self) -> Result<(), ForwardError> {
+        if planted!("confirm-before-the-sync") {
+            return Ok(());
+        }
         let mut state = self.state();
         let Some(target) =
             state.active.as_ref().map(|a| Position { segment: a.place.segment, offset: a.written })
@@ -51,6 +56,7 @@ impl Spool {
     ) -> Result<MutexGuard<'a, State>, ForwardError> {
         let Some(active) = &state.active else { return Ok(state) };
         let (file, named, written) = (active.file.clone(), active.named, active.written);
+        let named = named || planted!("skip-the-directory-sync");
         let poisoned = active.poisoned;
         state.syncing = true;
         drop(state);
@@ -65,6 +71,9 @@ impl Spool {
                 active.unsynced.drain(..covered.min(active.unsynced.len()));
                 (active.synced, active.named) = (written, true);
                 Ok(())
+            }
+            (Err(error), Some(_)) if planted!("sync-again-after-an-error") => {
+                Err(ForwardError::io("sync", &self.dir)(error.kind().into()))
             }
             (Err(_), Some(_)) => self.write_again(&mut state),
             _ => Ok(()),

@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use veribus_core::transport::{
-    Confirms, News, ParcelId, StoreReceipt, Transport, TransportError, TransportFactory,
-};
-use veribus_core::{InstanceId, LossReason, Rng, Timestamp};
+use veribus_core::transport::{ParcelId, Transport, TransportFactory};
+use veribus_core::{LossReason, Rng};
+
+mod free;
+mod news;
 
 use super::adopt::adopt;
 use super::flight::{Flight, Progress, Turns};
-use super::handler::coalesce;
 use super::health::Breaker;
 use super::reader::{Chunk, Reader};
 use super::shared::Shared;
@@ -273,189 +273,6 @@ impl Sender {
         self.shared.watch.update(|health| health.resent += resent);
         if let Some((id, error)) = failed {
             self.failed(id, &error);
-        }
-    }
-
-    fn listen(&mut self) {
-        let outstanding = self.flights.iter().any(|flight| flight.progress.since().is_some());
-        let mut patience = PATIENCE.min(self.settings.receipt_timeout);
-        let Some(transport) = self.transport.as_deref_mut().filter(|_| outstanding) else {
-            if !self.flights.is_empty() {
-                // Only a pause is left to wait for; whoever closes must not wait for it.
-                let left = self.not_before.saturating_duration_since(Instant::now());
-                std::thread::sleep(left.min(PATIENCE));
-            }
-            return;
-        };
-        let mut all = Vec::new();
-        while let Some(news) = transport.poll(patience) {
-            all.push(news);
-            patience = Duration::ZERO;
-            if all.len() == 256 {
-                break;
-            }
-        }
-        all.into_iter().for_each(|news| self.hear(news));
-    }
-
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Accepted(id) => {
-                let stored = self.transport.as_ref().is_some_and(|t| t.confirms() == Confirms::Stored);
-                self.succeed();
-                if let Some(flight) = self.flights.iter_mut().find(|flight| flight.is(id)) {
-                    let done = flight.progress == Progress::Done;
-                    flight.progress = match stored {
-                        true if !done => Progress::Accepted(Instant::now()),
-                        _ => Progress::Done,
-                    };
-                    self.shared.watch.update(|health| health.receipts += u64::from(!stored && !done));
-                }
-            }
-            News::Receipt(receipt) => self.receipt(&receipt),
-            News::Failed { parcel, error } => self.failed(parcel, &error),
-            News::Disconnected(error) => self.fail(&error),
-            News::Suspicious(text) => self.shared.watch.update(|health| health.last_error = Some(text)),
-            _ => {}
-        }
-    }
-
-    fn receipt(&mut self, receipt: &StoreReceipt) {
-        self.succeed();
-        let Some(flight) = self.flights.iter_mut().find(|flight| flight.is(receipt.parcel)) else { return };
-        if flight.progress == Progress::Done {
-            return;
-        }
-        flight.progress = Progress::Done;
-        let refused: Vec<_> = receipt
-            .refused
-            .iter()
-            .filter_map(|one| flight.chunk.ids.get(one.index as usize).copied())
-            .collect();
-        let (instance, spool) = (flight.chunk.instance, flight.spool);
-        self.shared.watch.update(|health| {
-            health.receipts += 1;
-            health.stored += u64::from(receipt.stored);
-            health.duplicates += u64::from(receipt.duplicates);
-        });
-        self.lose(instance, spool, &refused, LossReason::RejectedByCollector);
-    }
-
-    fn lose(
-        &self,
-        instance: InstanceId,
-        spool: Option<u64>,
-        ids: &[veribus_core::EventId],
-        reason: LossReason,
-    ) {
-        if ids.is_empty() {
-            return;
-        }
-        let home = self.streams.iter().find(|stream| Some(stream.spool.id) == spool);
-        let losses = coalesce(ids, reason, Timestamp::now());
-        self.shared.lose(instance, reason, losses, home.map(|stream| &*stream.spool));
-    }
-
-    /// A parcel that nobody will ever take: its events are lost, and the collector is told.
-    fn give_up(&mut self, chunk: Chunk, spool: Option<u64>, reason: LossReason) {
-        self.lose(chunk.instance, spool, &chunk.ids, reason);
-        // An empty parcel in its place keeps the order in which the cursor moves.
-        let mut rest = Chunk::empty(chunk.instance, self.shared.source.clone());
-        (rest.end, rest.covered) = (chunk.end, chunk.covered);
-        let id = self.next_id();
-        if let Ok(mut flight) = Flight::new(id, rest, spool, None) {
-            flight.progress = Progress::Done;
-            self.flights.push_back(flight);
-        }
-    }
-
-    fn failed(&mut self, id: ParcelId, error: &TransportError) {
-        let Some(at) = self.flights.iter().position(|flight| flight.is(id)) else { return };
-        if self.flights[at].progress == Progress::Done {
-            return;
-        }
-        self.flights[at].progress = Progress::Ready;
-        if !matches!(error, TransportError::Refused { .. }) {
-            return self.fail(error);
-        }
-        self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
-        if self.flights[at].chunk.ids.len() < 2 {
-            let flight = &mut self.flights[at];
-            flight.progress = Progress::Done;
-            let (instance, spool, ids) = (flight.chunk.instance, flight.spool, flight.chunk.ids.clone());
-            return self.lose(instance, spool, &ids, LossReason::RejectedByCollector);
-        }
-        let Some(flight) = self.flights.remove(at) else { return };
-        let spool = flight.spool;
-        let (first, second) = flight.chunk.halves();
-        for chunk in [second, first] {
-            let id = self.next_id();
-            if let Ok(flight) = Flight::new(id, chunk, spool, self.settings.compress_from) {
-                self.flights.insert(at, flight);
-            }
-        }
-    }
-
-    fn fail(&mut self, error: &TransportError) {
-        self.failures = self.failures.saturating_add(1);
-        let pause = pause(&*self.rng, self.settings.back_off, self.failures);
-        self.not_before = Instant::now() + error.retry_after().map_or(pause, |asked| asked.max(pause));
-        self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
-    }
-
-    fn succeed(&mut self) {
-        self.failures = 0;
-        self.not_before = Instant::now();
-    }
-
-    /// What has waited too long for its receipt is sent again under another id.
-    fn resend(&mut self) {
-        let (now, timeout) = (Instant::now(), self.settings.receipt_timeout);
-        let late = |flight: &Flight| {
-            let patience = timeout.saturating_mul(flight.attempts.clamp(1, 10));
-            flight.progress.since().is_some_and(|since| now.saturating_duration_since(since) >= patience)
-        };
-        for at in 0..self.flights.len() {
-            if late(&self.flights[at]) {
-                let id = self.next_id();
-                self.flights[at].rename(id);
-                self.flights[at].progress = Progress::Ready;
-            }
-        }
-    }
-
-    /// Moves each spool's cursor over what is receipted without a gap, and removes spools that were sent.
-    fn free(&mut self) {
-        let mut waiting = BTreeSet::new();
-        let mut at = 0;
-        while let Some(flight) = self.flights.get(at) {
-            if flight.progress != Progress::Done || flight.spool.is_some_and(|id| waiting.contains(&id)) {
-                waiting.extend(flight.spool);
-                at += 1;
-                continue;
-            }
-            let Some(Flight { chunk, spool, .. }) = self.flights.remove(at) else { break };
-            if spool.is_none() {
-                let sent = chunk.covered;
-                self.shared.watch.update(|health| health.in_memory = health.in_memory.saturating_sub(sent));
-            }
-            if let Some(stream) = self.streams.iter().find(|stream| Some(stream.spool.id) == spool) {
-                stream.spool.release(chunk.end, chunk.covered);
-            }
-        }
-        let is_sent = |stream: &Stream| {
-            !stream.own && !waiting.contains(&stream.spool.id) && stream.reader.is_at_end(&stream.spool)
-        };
-        for stream in self.streams.extract_if(.., |stream| is_sent(stream)) {
-            stream.spool.remove();
-            self.shared
-                .adopted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .retain(|spool| spool.id != stream.spool.id);
-        }
-        if self.turn >= self.streams.len() {
-            self.turn = 0;
         }
     }
 
