@@ -12,5 +12,5 @@ mod sender;
 
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};
-pub use model::ModelCollector;
+pub use model::{ModelCollector, ModelRoute};
 pub use sender::{Sender, Target};

@@ -1,4 +1,5 @@
-//! A collector as a model: a way whose other end stores, repeats nothing, and sometimes loses a receipt.
+//! A collector as a model, and ways to it: one that keeps order, one on which parcels overtake each other, and a broker
+//! that accepts and sometimes forgets.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,30 +20,48 @@ struct Inside {
     choices: Choices,
 }
 
+/// How parcels come to the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelRoute {
+    /// Each is stored before the next is sent; receipts get lost.
+    InOrder,
+    /// They overtake each other, and some do not arrive.
+    SideBySide,
+    /// Each is accepted first, then delivered in order; what was accepted may be forgotten.
+    Broker,
+}
+
 /// The model's store and its switch; all clones are one.
 #[derive(Debug, Clone)]
 pub struct ModelCollector {
     inside: Arc<(Mutex<Inside>, Condvar)>,
     is_up: Arc<AtomicBool>,
     forgets: Arc<AtomicBool>,
+    route: ModelRoute,
 }
 
 impl ModelCollector {
     /// One that cannot be reached yet.
-    pub fn new(seed: Seed) -> Self {
+    pub fn new(seed: Seed, route: ModelRoute) -> Self {
         let inside = Inside { found: Found::default(), keys: HashSet::new(), choices: seed.choices() };
         ModelCollector {
             inside: Arc::new((Mutex::new(inside), Condvar::new())),
             is_up: Arc::default(),
             forgets: Arc::default(),
+            route,
         }
+    }
+
+    /// How parcels come to it.
+    pub fn route(&self) -> ModelRoute {
+        self.route
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
         self.inside.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it can be reached from now on, and whether half of the receipts get lost.
+    /// Whether it can be reached from now on, and whether half of the receipts get lost, or of what a broker accepted.
     pub fn set(&self, is_up: bool, forgets: bool) {
         self.is_up.store(is_up, Ordering::SeqCst);
         self.forgets.store(forgets, Ordering::SeqCst);
@@ -52,9 +71,8 @@ impl ModelCollector {
     pub fn factory(&self) -> TransportFactory {
         let collector = self.clone();
         Box::new(move || {
-            let keeps_order = collector.lock().choices.chance(1, 2);
             let (collector, news, under_way) = (collector.clone(), VecDeque::new(), Vec::new());
-            Ok(Box::new(ModelWay { collector, keeps_order, news, under_way }))
+            Ok(Box::new(ModelWay { collector, news, under_way }))
         })
     }
 
@@ -115,12 +133,11 @@ impl ModelCollector {
     }
 }
 
-/// The sending end: a connection on which parcels follow each other, or several on which they overtake each other.
+/// The sending end.
 #[derive(Debug)]
 struct ModelWay {
     collector: ModelCollector,
-    keeps_order: bool,
-    news: VecDeque<(ParcelId, Option<StoreReceipt>)>,
+    news: VecDeque<News>,
     /// Not at the collector yet.
     under_way: Vec<Parcel>,
 }
@@ -131,13 +148,26 @@ impl ModelWay {
         if self.under_way.is_empty() {
             return;
         }
+        let is_broker = self.collector.route == ModelRoute::Broker;
+        let forgets = self.collector.forgets.load(Ordering::SeqCst);
         let (at, is_lost) = {
             let choices = &mut self.collector.lock().choices;
-            (choices.below(self.under_way.len() as u64) as usize, choices.chance(1, 8))
+            match is_broker {
+                true => (0, forgets && choices.chance(1, 2)),
+                false => (choices.below(self.under_way.len() as u64) as usize, choices.chance(1, 8)),
+            }
         };
-        let parcel = self.under_way.swap_remove(at);
-        let receipt = if is_lost { None } else { self.collector.take(&parcel) };
-        self.news.push_back((parcel.id, receipt));
+        let parcel = self.under_way.remove(at);
+        match if is_lost { None } else { self.collector.take(&parcel) } {
+            Some(receipt) => self.news.push_back(News::Receipt(receipt)),
+            None if is_broker => {}
+            None => self.fail(parcel.id),
+        }
+    }
+
+    fn fail(&mut self, parcel: ParcelId) {
+        let error = TransportError::TimedOut { destination: self.destination(), waited: Duration::ZERO };
+        self.news.push_back(News::Failed { parcel, error });
     }
 }
 
@@ -151,7 +181,7 @@ impl Transport for ModelWay {
     }
 
     fn keeps_order(&self) -> bool {
-        self.keeps_order
+        self.collector.route != ModelRoute::SideBySide
     }
 
     fn body_bytes_max(&self) -> usize {
@@ -165,29 +195,27 @@ impl Transport for ModelWay {
                 source: "it is down".into(),
             });
         }
-        if self.keeps_order {
-            let receipt = self.collector.take(parcel);
-            self.news.push_back((parcel.id, receipt));
-        } else {
-            self.under_way.push(parcel.clone());
+        match self.collector.route {
+            ModelRoute::InOrder => match self.collector.take(parcel) {
+                Some(receipt) => self.news.push_back(News::Receipt(receipt)),
+                None => self.fail(parcel.id),
+            },
+            ModelRoute::SideBySide => self.under_way.push(parcel.clone()),
+            ModelRoute::Broker => {
+                self.news.push_back(News::Accepted(parcel.id));
+                self.under_way.push(parcel.clone());
+            }
         }
         Ok(())
     }
 
     fn poll(&mut self, patience: Duration) -> Option<News> {
         self.arrive();
-        match self.news.pop_front() {
-            Some((_, Some(receipt))) => Some(News::Receipt(receipt)),
-            Some((parcel, None)) => {
-                let error =
-                    TransportError::TimedOut { destination: self.destination(), waited: Duration::ZERO };
-                Some(News::Failed { parcel, error })
-            }
-            None => {
-                std::thread::sleep(patience.min(Duration::from_millis(1)));
-                None
-            }
+        let news = self.news.pop_front();
+        if news.is_none() {
+            std::thread::sleep(patience.min(Duration::from_millis(1)));
         }
+        news
     }
 
     fn close(&mut self, _deadline: Instant) {}
