@@ -31,7 +31,8 @@ pub(crate) fn run(tier: &str) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{} fault tests failed", failed.len().max(1))) }
 }
 
-fn append(tier: &str, rows: &[String]) -> Result<(), String> {
+/// Appends rows to the ledger, each with the date, the commit and the tier in front.
+pub(crate) fn append(tier: &str, rows: &[String]) -> Result<(), String> {
     let told = |program: &str, arguments: &[&str]| {
         Run::program(program, arguments).capture().map(|captured| captured.stdout.trim().to_owned())
     };

@@ -5,6 +5,7 @@ mod console;
 mod crates;
 mod faults;
 mod instructions;
+mod planted;
 mod proofs;
 mod python;
 mod readme;
@@ -23,7 +24,7 @@ const HELP: &str = "\
 Tasks of this repository.
 
 Usage: cargo xtask test [--quick]
-       cargo xtask faults [--tier 0|1]
+       cargo xtask faults [--tier 0|1 | --planted]
        cargo xtask python
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
@@ -31,6 +32,7 @@ Usage: cargo xtask test [--quick]
                  walk, no release build
   faults         the fault tests with real processes, at tier 0 (as in `test`) or 1 (ten times as much and more);
                  appends what was done to tests/LEDGER.md
+  faults --planted   the fault tests against bugs that are planted on purpose, one at a time: each must be found
   python         the Python package alone: wheel, virtual environment, pytest
 
 The last line counts the tests: `N passed, N failed`.
@@ -44,13 +46,14 @@ fn main() -> ExitCode {
         ["test", "--quick"] => run_plan(true),
         ["faults"] => run_faults("0"),
         ["faults", "--tier", tier @ ("0" | "1")] => run_faults(tier),
+        ["faults", "--planted"] => run_planted(),
         ["python"] => run_python(),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             ExitCode::SUCCESS
         }
         [] => usage("no task given"),
-        ["faults", ..] => usage("`faults` takes `--tier 0` or `--tier 1`"),
+        ["faults", ..] => usage("`faults` takes `--tier 0`, `--tier 1` or `--planted`"),
         ["test", unknown, ..] => usage(&format!("unknown argument `{unknown}` for `test`")),
         [unknown, ..] => usage(&format!("unknown task `{unknown}`")),
     }
@@ -91,7 +94,15 @@ fn run_plan(quick: bool) -> ExitCode {
 }
 
 fn run_faults(tier: &str) -> ExitCode {
-    match workspace::enter_root().and_then(|()| faults::run(tier)) {
+    ended(workspace::enter_root().and_then(|()| faults::run(tier)))
+}
+
+fn run_planted() -> ExitCode {
+    ended(workspace::enter_root().and_then(|()| planted::run()))
+}
+
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             say(&format!("xtask: {reason}"));
