@@ -9,8 +9,10 @@ mod http;
 mod ledger;
 mod model;
 mod sender;
+mod simulated;
 
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};
 pub use model::{ModelCollector, ModelRoute};
 pub use sender::{Sender, Target};
+pub use simulated::{Life, SPOOL, Service};

@@ -15,7 +15,7 @@ use crate::workspace;
 /// Where bugs are planted.
 const SOURCES: [&str; 3] = ["core/src", "handlers/src", "collector/src"];
 /// The fault tests that look for them, the quickest first.
-const TESTS: [&str; 3] = ["spool_simulated", "collector_process", "collector_crash_points"];
+const TESTS: [&str; 4] = ["spool_simulated", "spool_damage", "collector_process", "collector_crash_points"];
 
 /// Turns on one bug after the other; an error if one is not found, or if something is found where none is.
 pub(crate) fn run() -> Result<(), String> {
