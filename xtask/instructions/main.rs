@@ -47,14 +47,13 @@ impl Login {
 
 #[inline(never)]
 fn publish_constant_names(bus: &VerificationEventBus, login: &Login) {
-    let attributes = [
-        (SESSION, login.session.as_str().into()),
-        (USER_AGENT, "Mozilla/5.0 (X11) rv".into()),
-        (REGION, "eu-central-1-az2".into()),
-    ];
-    let draft = event::authentication(ACTION).attributes(&attributes).failure().actor(&login.actor);
-    let draft = draft.source_ip(login.ip).target(&login.resource).method("password").reason("bad_password");
-    black_box(bus.publish(draft.duration(Duration::from_nanos(1_800)).trace(login.trace)));
+    let draft = event::authentication(ACTION)
+        .attribute(SESSION, &login.session)
+        .attribute(USER_AGENT, "Mozilla/5.0 (X11) rv")
+        .attribute(REGION, "eu-central-1-az2");
+    let draft = draft.failure().actor(&login.actor).source_ip(login.ip).target(&login.resource);
+    let draft = draft.method("password").reason("bad_password").duration(Duration::from_nanos(1_800));
+    bus.publish(draft.trace(login.trace));
 }
 
 #[inline(never)]
@@ -65,7 +64,7 @@ fn publish_text_names(bus: &VerificationEventBus, login: &Login) {
         .attribute("region", "eu-central-1-az2");
     let draft = draft.failure().actor(&login.actor).source_ip(login.ip).target(&login.resource);
     let draft = draft.method("password").reason("bad_password").duration(Duration::from_nanos(1_800));
-    black_box(bus.publish(draft.trace(login.trace)));
+    bus.publish(draft.trace(login.trace));
 }
 
 fn owned(login: &Login) -> VerificationEvent {

@@ -1,6 +1,6 @@
 //! The running half of a bus: everything that a fork has to make anew.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::Thread;
@@ -11,9 +11,12 @@ use super::confirm::Confirm;
 use super::health::{BusHealth, CloseReport};
 use super::lane::{Ask, Counts, Lane, LaneReader, LaneWriter, Verdict, lane};
 use super::slot::Slot;
+use super::thread_lanes::{INSIDE, LANES, depth_here};
 use super::{HandlerId, dispatcher};
 use crate::clock::Clock;
 use crate::event::{Draft, EventId, InstanceId, Severity, Timestamp};
+use crate::ring::local::{self, Frame};
+use crate::ring::record::Measured;
 use crate::ring::{barrier, fork, ticks};
 
 /// Bytes of a typical event in a ring; `capacity` is counted in these.
@@ -70,8 +73,8 @@ pub(crate) struct Closing {
 /// One generation of a bus.
 pub(crate) struct Engine {
     /// Itself, for the threads it starts; publishing needs no count of its own.
-    me: Weak<Engine>,
-    id: u64,
+    pub(super) me: Weak<Engine>,
+    pub(crate) id: u64,
     pub(crate) generation: u32,
     instance: InstanceId,
     pub(crate) settings: Arc<BusBuilder>,
@@ -165,10 +168,10 @@ impl Engine {
         (source.now(), source == ticks::Source::Tsc)
     }
 
-    /// The time stamp counter, if the bus is open and stamps with it.
-    #[inline]
-    pub(crate) fn plain_ticks(&self) -> Option<u64> {
-        self.plain.load(Ordering::Relaxed).then(|| ticks::Source::Tsc.now())
+    /// Whether the bus is open and stamps with the time stamp counter.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.load(Ordering::Relaxed)
     }
 
     /// The counter in use.
@@ -271,7 +274,7 @@ impl Engine {
     }
 
     /// A lane for the calling thread, or `None` above `lanes_max`: then it shares one.
-    fn open_lane(&self) -> Option<LaneWriter> {
+    pub(super) fn open_lane(&self) -> Option<LaneWriter> {
         self.start_dispatcher();
         let mut lanes = lock(&self.lanes);
         if let Some(writer) = lanes.free.pop() {
@@ -291,7 +294,7 @@ impl Engine {
         writer
     }
 
-    fn give_back(&self, mut writer: LaneWriter) {
+    pub(super) fn give_back(&self, mut writer: LaneWriter) {
         writer.rest();
         lock(&self.lanes).free.push(writer);
     }
@@ -303,18 +306,18 @@ impl Engine {
 
     /// The short way of a publish through the calling thread's lane; `None` if it is out of the ordinary, then
     /// nothing was done.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish_plain(&self, draft: &Draft<'_>) -> Option<EventId> {
         if draft.severity() >= Severity::Critical || depth_here() > 0 {
             return None;
         }
-        let published = LANES.try_with(|cell| {
-            let mut lanes = cell.try_borrow_mut().ok()?;
-            let writer = lanes.known_writer(self.id)?;
-            let id = writer.publish_plain(self, draft)?;
-            Some((id, writer.is_half_full()))
-        });
-        let (id, half_full) = published.ok().flatten()?;
+        let measured = Measured::plain(draft)?;
+        let frame = Frame::here();
+        let mut lanes = local::borrow_mut(&LANES, &frame)?;
+        let writer = lanes.known_writer(self.id)?;
+        let id = writer.publish_plain(self, &measured)?;
+        let half_full = writer.is_half_full();
+        drop(lanes);
         if half_full {
             self.wake_once();
         }
@@ -406,71 +409,6 @@ impl Engine {
             closed: self.is_closed(),
         }
     }
-}
-
-/// The lanes of one thread, one for each bus that it publishes to.
-struct ThreadLanes(Vec<ThreadLane>);
-
-struct ThreadLane {
-    engine_id: u64,
-    engine: Weak<Engine>,
-    generation: u32,
-    /// `None`: this thread shares a lane.
-    writer: Option<LaneWriter>,
-}
-
-impl ThreadLanes {
-    #[inline]
-    fn writer(&mut self, engine: &Engine) -> Option<&mut LaneWriter> {
-        let at = match self.0.iter().position(|lane| lane.engine_id == engine.id) {
-            Some(at) => at,
-            None => self.open(engine),
-        };
-        self.0[at].writer.as_mut()
-    }
-
-    /// The lane of an engine that this thread has published to before.
-    #[inline]
-    fn known_writer(&mut self, engine_id: u64) -> Option<&mut LaneWriter> {
-        self.0.iter_mut().find(|lane| lane.engine_id == engine_id)?.writer.as_mut()
-    }
-
-    #[cold]
-    fn open(&mut self, engine: &Engine) -> usize {
-        self.0.retain(|lane| lane.engine.strong_count() > 0);
-        self.0.push(ThreadLane {
-            engine_id: engine.id,
-            engine: engine.me.clone(),
-            generation: engine.generation,
-            writer: engine.open_lane(),
-        });
-        self.0.len() - 1
-    }
-}
-
-/// A thread that ends gives its lane to the next; in a forked child the parent's lanes are left as they are.
-impl Drop for ThreadLane {
-    fn drop(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
-        if self.generation != fork::generation() {
-            std::mem::forget(writer);
-            std::mem::forget(std::mem::take(&mut self.engine));
-        } else if let Some(engine) = self.engine.upgrade() {
-            engine.give_back(writer);
-        }
-    }
-}
-
-thread_local! {
-    static LANES: RefCell<ThreadLanes> = const { RefCell::new(ThreadLanes(Vec::new())) };
-    /// Which engine's handler runs on this thread, and how many handlers deep its events are.
-    pub(crate) static INSIDE: Cell<Option<(u64, u8)>> = const { Cell::new(None) };
-}
-
-/// How many handlers deep an event published here is; 0 outside of handlers.
-#[inline]
-pub(crate) fn depth_here() -> u8 {
-    INSIDE.try_with(Cell::get).ok().flatten().map_or(0, |(_, depth)| depth)
 }
 
 impl Engine {

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::engine::INSIDE;
+use super::thread_lanes::INSIDE;
 
 /// Where a thread stands: in which bus's handler, and how many handlers deep.
 ///

@@ -17,8 +17,9 @@ use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
 use crate::loss::{LossReason, Losses};
 use crate::ring::barrier;
-use crate::ring::byte_ring::{Memory, Reader, Writer, ring};
+use crate::ring::byte_ring::{CLASSES, Limits, Memory, Reader, Writer, ring};
 use crate::ring::record::{self, Measured, Stamp};
+use crate::ring::ticks;
 
 /// Bytes of owned events that may wait in one lane's side queue.
 const SIDE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -116,17 +117,19 @@ pub(crate) struct LaneWriter {
     next_seq: u64,
     /// Longest record that this ring takes; longer events use the side queue.
     inline_max: usize,
-    limits: Limits,
 }
 
-/// Bytes of a ring that events of each family may fill, by the family's number modulo 8.
-type Limits = [u64; 8];
+/// The class of a family's records in a ring.
+#[inline(always)]
+fn class(family: Family) -> usize {
+    family as usize % CLASSES
+}
 
 /// Performance leaves a quarter of the ring to the others, and only security events get the last twentieth.
 fn limits(ring_bytes: u64) -> Limits {
-    let mut limits = [ring_bytes / 20 * 19; 8];
-    limits[Family::Security as usize % 8] = ring_bytes;
-    limits[Family::Performance as usize % 8] = ring_bytes / 4 * 3;
+    let mut limits = [ring_bytes / 20 * 19; CLASSES];
+    limits[class(Family::Security)] = ring_bytes;
+    limits[class(Family::Performance)] = ring_bytes / 4 * 3;
     limits
 }
 
@@ -138,11 +141,11 @@ fn bump(counter: &AtomicU64, ordering: Ordering) {
 
 /// A lane with a ring that grows up to `ring_bytes`.
 pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
-    let (writer, reader) = ring(ring_bytes);
+    let (mut writer, reader) = ring(ring_bytes);
+    writer.limit(limits(writer.capacity()));
     let lane = Arc::new(Lane { number, ring_memory: writer.memory(), ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
-    let limits = limits(writer.capacity());
-    let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max, limits };
+    let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max };
     (writer, LaneReader { lane, ring: reader, next_seq: 1, next_seq_told: 1 })
 }
 
@@ -173,22 +176,29 @@ pub(crate) enum Verdict {
 impl LaneWriter {
     /// The short way, taken by nearly every publish: an ordinary event on an open bus with room. `None` if anything
     /// is out of the ordinary; then nothing was done or counted, and [`LaneWriter::publish`] decides.
-    #[inline]
-    pub(crate) fn publish_plain(&mut self, engine: &Engine, draft: &Draft<'_>) -> Option<EventId> {
-        let len = record::plain_room(draft).filter(|len| *len <= self.inline_max)?;
-        let ambient = if draft.trace.is_some() { None } else { crate::trace::current() };
-        let limit = self.limit(draft.family());
+    #[inline(always)]
+    pub(crate) fn publish_plain(&mut self, engine: &Engine, measured: &Measured<'_, '_>) -> Option<EventId> {
         self.lane.inside.store(true, Ordering::Relaxed);
         barrier::light();
-        let id = engine.plain_ticks().and_then(|ticks| {
-            let (seq, room) = (self.next_seq, self.ring.reserve(len, limit)?);
-            let used = record::encode_plain(draft, ticks, seq, ambient.as_ref(), room)?;
-            self.commit(used);
-            self.next_seq += 1;
-            Some(EventId::new(engine.instance(), self.lane.number, seq))
-        });
+        let id = self.write_plain(engine, measured);
         self.lane.inside.store(false, Ordering::Release);
         id
+    }
+
+    #[inline(always)]
+    fn write_plain(&mut self, engine: &Engine, measured: &Measured<'_, '_>) -> Option<EventId> {
+        if !engine.is_plain() {
+            return None;
+        }
+        let (draft, seq) = (measured.draft(), self.next_seq);
+        let trace = if draft.has_trace() { None } else { crate::trace::current() };
+        let mut stamp = Stamp { ticks: 0, seq, depth: 0, confirm: false, tsc: true, trace, time: None };
+        let room = self.ring.reserve(measured.len(&stamp), class(draft.family()))?;
+        stamp.ticks = ticks::Source::Tsc.now();
+        record::encode(measured, &stamp, room);
+        self.commit();
+        self.next_seq += 1;
+        Some(EventId::new(engine.instance(), self.lane.number, seq))
     }
 
     /// For an owner that goes: gives back the memory that the ring has grown by.
@@ -214,17 +224,6 @@ impl LaneWriter {
         if ask.depth > super::LOOP_DEPTH_MAX {
             return self.refuse(engine, ask, LossReason::LoopLimit);
         }
-        let measured = Measured::plain(draft).filter(|measured| measured.len() <= self.inline_max);
-        let bytes = match &measured {
-            Some(_) => 0,
-            None => match check(draft) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    bump(&self.lane.rejected, Ordering::Relaxed);
-                    return Verdict::Rejected(error);
-                }
-            },
-        };
         let (ticks, tsc) = engine.ticks();
         let stamp = Stamp {
             ticks,
@@ -232,13 +231,19 @@ impl LaneWriter {
             seq: self.next_seq,
             depth: ask.depth,
             confirm: ask.confirm.is_some(),
-            trace: if draft.trace.is_some() { None } else { crate::trace::current() },
+            trace: if draft.has_trace() { None } else { crate::trace::current() },
             time: engine.injected_time(),
         };
-        let limit = self.limit(draft.family());
+        let measured = Measured::thorough(draft).filter(|measured| measured.len(&stamp) <= self.inline_max);
         let written = match &measured {
-            Some(measured) => self.write_inline(measured, &stamp, ask, limit),
-            None => self.write_side(engine, draft, &stamp, ask, bytes, limit),
+            Some(measured) => self.write_inline(measured, &stamp, ask),
+            None => match check(draft) {
+                Ok(bytes) => self.write_side(engine, draft, &stamp, ask, bytes),
+                Err(error) => {
+                    bump(&self.lane.rejected, Ordering::Relaxed);
+                    return Verdict::Rejected(error);
+                }
+            },
         };
         if !written {
             return if last { self.refuse(engine, ask, LossReason::QueueFull) } else { Verdict::Full };
@@ -248,19 +253,14 @@ impl LaneWriter {
         Verdict::Accepted(id)
     }
 
-    /// Bytes of the ring that events of a family may fill.
-    #[inline]
-    fn limit(&self, family: Family) -> u64 {
-        self.limits[family as usize % 8]
-    }
-
-    fn write_inline(&mut self, measured: &Measured<'_, '_>, stamp: &Stamp, ask: &Ask, limit: u64) -> bool {
-        let Some(room) = self.ring.reserve(measured.len(), limit) else { return false };
-        let used = record::encode(measured, stamp, room);
+    fn write_inline(&mut self, measured: &Measured<'_, '_>, stamp: &Stamp, ask: &Ask) -> bool {
+        let class = class(measured.draft().family());
+        let Some(room) = self.ring.reserve(measured.len(stamp), class) else { return false };
+        record::encode(measured, stamp, room);
         if ask.confirm.is_some() {
             self.push_side(Side { confirm: ask.confirm.clone(), ..Side::default() });
         }
-        self.commit(used);
+        self.commit();
         true
     }
 
@@ -271,13 +271,13 @@ impl LaneWriter {
         stamp: &Stamp,
         ask: &Ask,
         bytes: usize,
-        limit: u64,
     ) -> bool {
         let bytes = bytes + size_of::<VerificationEvent>();
         if self.lane.side_bytes.load(Ordering::Relaxed) + bytes > SIDE_BYTES_MAX {
             return false;
         }
-        let Some(room) = self.ring.reserve(record::SIDE_LEN, limit) else { return false };
+        let class = class(draft.family());
+        let Some(room) = self.ring.reserve(record::SIDE_LEN, class) else { return false };
         record::encode_side(draft, stamp, room);
         let id = EventId::new(engine.instance(), self.lane.number, stamp.seq);
         // A draft without a time gets the system's here: beside copying a large event that costs nothing.
@@ -285,7 +285,7 @@ impl LaneWriter {
         let mut event = draft.clone().into_event(id, time).expect("checked by the caller");
         event.trace = event.trace.or(stamp.trace);
         self.push_side(Side { event: Some(Box::new(event)), confirm: ask.confirm.clone(), bytes });
-        self.commit(record::SIDE_LEN);
+        self.commit();
         true
     }
 
@@ -295,10 +295,10 @@ impl LaneWriter {
     }
 
     /// Counts before it commits, so that no snapshot sees an event handled that was not yet accepted.
-    #[inline]
-    fn commit(&mut self, len: usize) {
+    #[inline(always)]
+    fn commit(&mut self) {
         bump(&self.lane.accepted, Ordering::Relaxed);
-        self.ring.commit(len);
+        self.ring.commit();
     }
 
     #[cold]
@@ -315,9 +315,8 @@ impl LaneWriter {
     }
 
     /// Whether the ring is more than half full, as far as this thread knows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_half_full(&mut self) -> bool {
-        let half = self.ring.capacity() / 2;
-        self.ring.used_at_most() > half && self.ring.used() > half
+        self.ring.seems_half_full() && self.ring.used() > self.ring.capacity() / 2
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The way of an event: [`lane`] (ring of the publishing thread) → [`dispatcher`] (merge, redact, batch) →
 //! [`delivery`] (queue of a handler) → [`worker`] (fence, retry, quarantine). [`engine`] holds what a fork makes anew,
-//! [`slot`] what is counted about a handler.
+//! [`slot`] what is counted about a handler, [`thread_lanes`] which lane is whose.
 
 mod book;
 mod builder;
@@ -21,6 +21,7 @@ mod receipt;
 mod round_trip_tests;
 mod since;
 mod slot;
+mod thread_lanes;
 mod verify;
 mod worker;
 
@@ -39,9 +40,10 @@ pub use verify::Verification;
 pub(crate) use since::Since;
 
 use confirm::Confirm;
-use engine::{Command, Engine, depth_here, lock};
+use engine::{Command, Engine, lock};
 use lane::{Ask, Verdict};
 use slot::Slot;
+use thread_lanes::depth_here;
 
 use crate::event::{Draft, EventId, InstanceId, Name, Source};
 use crate::handler::{EventHandler, HandlerError, HandlerFactory};
@@ -162,13 +164,20 @@ impl VerificationEventBus {
     }
 
     /// Hands an event over. Never blocks (but see [`WhenFull::Block`]), never panics, never errs.
-    #[inline]
+    #[inline(always)]
     pub fn publish<'a>(&self, event: impl AsRef<Draft<'a>>) -> Receipt {
-        let draft = event.as_ref();
-        match self.0.engine().publish_plain(draft) {
+        match self.0.engine().publish_plain(event.as_ref()) {
             Some(id) => Receipt::Accepted(id),
-            None => self.0.publish_rare(draft),
+            None => self.publish_rare(event),
         }
+    }
+
+    /// The long way of [`VerificationEventBus::publish`]. Takes the event out of its place, which so need not be in
+    /// memory for the short way.
+    #[cold]
+    #[inline(never)]
+    fn publish_rare<'a>(&self, event: impl AsRef<Draft<'a>>) -> Receipt {
+        self.0.publish(event.as_ref(), &Ask { depth: depth_here(), ..Ask::default() })
     }
 
     /// As [`publish`](Self::publish), but hands a refused event back, which then takes no sequence number.
@@ -270,13 +279,6 @@ impl fmt::Debug for VerificationEventBus {
 }
 
 impl Shared {
-    /// The long way of [`VerificationEventBus::publish`].
-    #[cold]
-    #[inline(never)]
-    fn publish_rare(&self, draft: &Draft<'_>) -> Receipt {
-        self.publish(draft, &Ask { depth: depth_here(), ..Ask::default() })
-    }
-
     fn publish(&self, draft: &Draft<'_>, ask: &Ask) -> Receipt {
         match self.engine().publish(draft, ask) {
             Verdict::Accepted(id) => Receipt::Accepted(id),

@@ -70,7 +70,7 @@ fn any_event() -> impl Strategy<Value = VerificationEvent> {
                 draft.set_target(target);
             }
             for (name, value) in names.iter().zip(&values) {
-                draft.more.push((name.as_str().into(), value.into()));
+                draft.more.push(name.as_str().into(), value.into());
             }
             let reason = if long.is_empty() { reason.as_deref() } else { Some(&long[..]) };
             let draft = draft.with_reason(reason);

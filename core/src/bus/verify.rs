@@ -82,7 +82,7 @@ impl<'a> Verification<'a> {
     /// One more attribute.
     #[inline]
     pub fn attribute(mut self, name: impl Into<Name<'a>>, value: impl Into<ValueRef<'a>>) -> Self {
-        self.draft.more.push((name.into(), value.into()));
+        self.draft.more.push(name.into(), value.into());
         self
     }
 

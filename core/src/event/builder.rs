@@ -209,7 +209,7 @@ impl<'a, F> EventDraft<'a, F> {
     /// The trace it belongs to; without this the bus takes the ambient one.
     #[inline(always)]
     pub fn trace(mut self, trace: TraceContext) -> Self {
-        self.draft.trace = Some(trace);
+        self.draft.set_trace(trace);
         self
     }
 
@@ -227,14 +227,15 @@ impl<'a, F> EventDraft<'a, F> {
         self
     }
 
-    /// One more attribute; six fit without an allocation. A name given twice is refused.
+    /// One more attribute; six fit without an allocation, and with a constant [`Name`] this is the cheapest way. A name
+    /// given twice is refused.
     #[inline(always)]
     pub fn attribute(mut self, name: impl Into<Name<'a>>, value: impl Into<ValueRef<'a>>) -> Self {
-        self.draft.more.push((name.into(), value.into()));
+        self.draft.more.push(name.into(), value.into());
         self
     }
 
-    /// All attributes at once, by reference: the cheapest way. [`EventDraft::attribute`] adds to them.
+    /// Any number of attributes at once, by reference and without an allocation. [`EventDraft::attribute`] adds to them.
     #[inline(always)]
     pub fn attributes(mut self, attributes: &'a [(Name<'a>, ValueRef<'a>)]) -> Self {
         self.draft.attributes = attributes;

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use super::VerificationEvent;
 use super::attributes::Attributes;
 use super::entity::{Actor, Target};
 use super::error::EventError;
+use super::given::{Given, Pair};
 use super::id::EventId;
 use super::kind::{EventKind, Family};
 use super::name::Name;
@@ -17,10 +16,7 @@ use super::severity::Severity;
 use super::text::Text;
 use super::time::Timestamp;
 use super::value::ValueRef;
-use crate::trace::TraceContext;
-
-/// Attributes that fit into the draft itself; more of them cost one allocation.
-const INLINE_ATTRIBUTES: usize = 6;
+use crate::trace::{SpanId, TraceContext, TraceId};
 
 /// An event of any family before it is published; made by an [`EventDraft`](super::EventDraft).
 ///
@@ -31,7 +27,7 @@ pub struct Draft<'a> {
     pub(crate) severity: Severity,
     pub(crate) outcome: Outcome,
     pub(crate) time: Option<Timestamp>,
-    pub(crate) trace: Option<TraceContext>,
+    trace: Option<TraceWords>,
     pub(crate) duration: Option<Duration>,
     pub(crate) ip: Option<IpAddr>,
     pub(crate) port: Option<u16>,
@@ -42,13 +38,41 @@ pub struct Draft<'a> {
     texts: [&'a str; Slot::COUNT],
     /// Bit n: slot n is given.
     present: u16,
-    /// Bytes of all texts together.
-    text_bytes: usize,
-    pub(crate) attributes: &'a [(Name<'a>, ValueRef<'a>)],
-    pub(crate) more: SmallVec<[(Name<'a>, ValueRef<'a>); INLINE_ATTRIBUTES]>,
+    /// Bytes of all texts together; 64 bits hold that of any number of texts in memory.
+    text_bytes: u64,
+    /// The attributes given by reference, and those given one by one.
+    pub(crate) attributes: &'a [Pair<'a>],
+    pub(crate) more: Given<'a>,
     /// The action is a constant [`Name`].
     constant_action: bool,
     pub(crate) extra: Option<&'a Attributes>,
+}
+
+/// A trace context in whole words, so that a compiler that inlines a draft keeps it in registers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TraceWords {
+    pub(crate) trace_id: [u64; 2],
+    pub(crate) span_id: u64,
+    pub(crate) flags: u8,
+}
+
+impl TraceWords {
+    #[inline(always)]
+    pub(crate) fn new(trace: TraceContext) -> Self {
+        let ids = trace.trace_id.to_bytes();
+        let (halves, _) = ids.as_chunks::<8>();
+        let trace_id = [u64::from_ne_bytes(halves[0]), u64::from_ne_bytes(halves[1])];
+        TraceWords { trace_id, span_id: u64::from_ne_bytes(trace.span_id.to_bytes()), flags: trace.flags() }
+    }
+
+    #[inline(always)]
+    fn context(self) -> Option<TraceContext> {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.trace_id[0].to_ne_bytes());
+        bytes[8..].copy_from_slice(&self.trace_id[1].to_ne_bytes());
+        let span_id = SpanId::from_bytes(self.span_id.to_ne_bytes()).ok()?;
+        Some(TraceContext::new(TraceId::from_bytes(bytes).ok()?, span_id, self.flags))
+    }
 }
 
 /// The text fields of a draft, in the order in which a record holds them.
@@ -127,9 +151,9 @@ impl<'a> Draft<'a> {
             numbers: [None; 2],
             texts,
             present: 1 << Slot::Action as u16,
-            text_bytes: action.len(),
+            text_bytes: action.len() as u64,
             attributes: &[],
-            more: SmallVec::new(),
+            more: Given::new(),
             constant_action: name.is_constant(),
             extra: None,
         }
@@ -148,13 +172,13 @@ impl<'a> Draft<'a> {
 
     /// Bytes of all texts together.
     #[inline(always)]
-    pub(crate) fn text_bytes(&self) -> usize {
+    pub(crate) fn text_bytes(&self) -> u64 {
         self.text_bytes
     }
 
     #[inline(always)]
     pub(super) fn set_text(&mut self, slot: Slot, text: &'a str) {
-        self.text_bytes = self.text_bytes - self.texts[slot as usize].len() + text.len();
+        self.text_bytes = self.text_bytes - self.texts[slot as usize].len() as u64 + text.len() as u64;
         self.present |= 1 << slot as u16;
         self.texts[slot as usize] = text;
     }
@@ -186,6 +210,27 @@ impl<'a> Draft<'a> {
         self.severity
     }
 
+    #[inline(always)]
+    pub(crate) fn has_trace(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    #[inline(always)]
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.trace.and_then(TraceWords::context)
+    }
+
+    /// As [`Draft::trace`], in words.
+    #[inline(always)]
+    pub(crate) fn trace_words(&self) -> Option<TraceWords> {
+        self.trace
+    }
+
+    #[inline(always)]
+    pub(super) fn set_trace(&mut self, trace: TraceContext) {
+        self.trace = Some(TraceWords::new(trace));
+    }
+
     pub(crate) fn set_actor(&mut self, name: &'a str) {
         self.set_text(Slot::ActorName, name);
     }
@@ -199,27 +244,7 @@ impl<'a> Draft<'a> {
     where
         'a: 'b,
     {
-        // `SmallVec` is invariant in its lifetime, so the shorter draft is put together field by field.
-        let Draft { family, severity, outcome, time, trace, duration, ip, port, .. } = self;
-        let mut draft = Draft {
-            family,
-            severity,
-            outcome,
-            time,
-            trace,
-            duration,
-            ip,
-            port,
-            measured: self.measured,
-            numbers: self.numbers,
-            texts: self.texts,
-            present: self.present,
-            text_bytes: self.text_bytes,
-            attributes: self.attributes,
-            more: self.more.iter().copied().collect(),
-            constant_action: self.constant_action,
-            extra: self.extra,
-        };
+        let mut draft: Draft<'b> = self;
         draft.set_optional(Slot::Reason, reason);
         draft
     }
@@ -249,7 +274,7 @@ impl<'a> Draft<'a> {
         let actor =
             Actor { name: text(Slot::ActorName), ip: self.ip, port: self.port, host: text(Slot::ActorHost) };
         let target = text(Slot::TargetName).map(|name| Target { name, kind: text(Slot::TargetKind) });
-        let pairs = self.attributes.iter().chain(&self.more);
+        let pairs = self.attributes.iter().chain(self.more.iter());
         Ok(VerificationEvent {
             id,
             time: self.time.unwrap_or(received),
@@ -260,7 +285,7 @@ impl<'a> Draft<'a> {
             reason: text(Slot::Reason),
             actor: (!actor.is_empty()).then_some(actor),
             target,
-            trace: self.trace,
+            trace: self.trace(),
             duration: self.duration,
             attributes: pairs.map(|(name, value)| (name.as_str(), value.to_value())).collect(),
             extra: self.extra.cloned().unwrap_or_default(),
@@ -312,7 +337,7 @@ impl<'a> From<&'a VerificationEvent> for Draft<'a> {
         let mut draft = Draft::new(event.kind.family(), event.severity, (&event.action).into());
         draft.outcome = event.outcome;
         draft.time = Some(event.time);
-        draft.trace = event.trace;
+        draft.trace = event.trace.map(TraceWords::new);
         draft.duration = event.duration;
         draft.extra = (!event.extra.is_empty()).then_some(&event.extra);
         draft.set_optional(Slot::Reason, event.reason.as_deref());
@@ -344,8 +369,9 @@ impl<'a> From<&'a VerificationEvent> for Draft<'a> {
         for (slot, text) in [Slot::Payload1, Slot::Payload2, Slot::Payload3].into_iter().zip(payload) {
             draft.set_optional(slot, text);
         }
-        draft.more =
-            event.attributes.iter().map(|(name, value)| (name.into(), ValueRef::Value(value))).collect();
+        for (name, value) in event.attributes.iter() {
+            draft.more.push(name.into(), ValueRef::Value(value));
+        }
         draft
     }
 }

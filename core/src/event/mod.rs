@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod draft;
 mod entity;
 pub(crate) mod error;
+pub(crate) mod given;
 mod id;
 mod kind;
 pub mod limits;

@@ -41,6 +41,9 @@ impl Name<'static> {
 }
 
 impl<'a> Name<'a> {
+    /// Where no name is given yet.
+    pub(super) const NONE: Name<'static> = Name { text: "", constant: false };
+
     /// The name as text.
     #[inline(always)]
     pub const fn as_str(self) -> &'a str {

@@ -2,6 +2,12 @@
 
 use std::ptr::copy_nonoverlapping;
 
+/// Sixteen bytes in one register, where every processor of the kind has such.
+#[cfg(target_arch = "x86_64")]
+type Wide = std::arch::x86_64::__m128i;
+#[cfg(not(target_arch = "x86_64"))]
+type Wide = u128;
+
 /// Copies `bytes` to `to` and answers where the copy ends.
 ///
 /// # Safety
@@ -12,14 +18,16 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
     // SAFETY: every access below is inside [from, from + len) and [to, to + len): two pieces that may overlap each
     // other cover any length between one and two of them.
     unsafe {
-        if len > 32 {
-            long(to, from, len);
-        } else if len > 16 {
-            two::<[u8; 16]>(to, from, len - 16);
+        if len > 16 {
+            if len > 32 {
+                long(to, from, len);
+            } else {
+                two::<Wide>(to, from, len - 16);
+            }
         } else if len >= 8 {
-            two::<[u8; 8]>(to, from, len - 8);
+            two::<u64>(to, from, len - 8);
         } else if len >= 4 {
-            two::<[u8; 4]>(to, from, len - 4);
+            two::<u32>(to, from, len - 4);
         } else if len > 0 {
             *to = *from;
             *to.add(len / 2) = *from.add(len / 2);

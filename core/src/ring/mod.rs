@@ -8,6 +8,7 @@ pub(crate) mod barrier;
 pub(crate) mod byte_ring;
 mod copy;
 pub(crate) mod fork;
+pub(crate) mod local;
 pub(crate) mod record;
 pub(crate) mod sync;
 pub(crate) mod ticks;

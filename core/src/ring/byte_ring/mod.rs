@@ -47,6 +47,11 @@ const BYTES_MIN: usize = 4096;
 /// A record takes at most this part of a segment, which has as much room behind its end.
 const PARTS: u64 = 4;
 
+/// Classes of records, of which each may fill a part of the ring of its own.
+pub(crate) const CLASSES: usize = 8;
+/// Bytes for each class.
+pub(crate) type Limits = [u64; CLASSES];
+
 /// Keeps what one side writes off the cache lines of the other (two lines: the prefetcher fetches pairs).
 #[repr(align(128))]
 struct Padded<T>(T);
@@ -121,7 +126,8 @@ fn between(start: usize, most: usize) -> (Writer, Reader) {
 }
 
 /// Bytes that a record with such a payload takes.
-#[inline]
+#[inline(always)]
 fn record_bytes(payload: usize) -> u64 {
-    (payload + HEADER).next_multiple_of(ALIGN) as u64
+    const { assert!(ALIGN.is_power_of_two()) };
+    ((payload + HEADER + ALIGN - 1) & !(ALIGN - 1)) as u64
 }

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use super::segment::Segment;
-use super::{Arc, HEADER, Memory, Ordering, PARTS, Shared, record_bytes};
+use super::{Arc, CLASSES, HEADER, Limits, Memory, Ordering, PARTS, Shared, record_bytes};
 
 /// The writing end.
 pub(crate) struct Writer {
@@ -12,10 +12,13 @@ pub(crate) struct Writer {
     tail: u64,
     /// The reader's position when it was last asked for.
     head_seen: u64,
-    /// The position that the segment's room ends at, by `head_seen`.
-    room_end: u64,
-    /// The position that the room last reserved ends at.
+    /// The positions that each class's room ends at, and that half of the capacity ends at, by `head_seen`.
+    class_ends: [u64; CLASSES],
+    half_end: u64,
+    /// The position that the record last reserved ends at.
     reserved_end: u64,
+    /// Bytes of the ring that records of each class may fill.
+    limits: Limits,
     /// Bytes of the longest record that the segment takes.
     record_max: u64,
     mask: u64,
@@ -34,8 +37,10 @@ impl Writer {
             shared,
             tail: 0,
             head_seen: 0,
-            room_end: 0,
+            class_ends: [0; CLASSES],
+            half_end: most / 2,
             reserved_end: 0,
+            limits: [most; CLASSES],
             record_max: 0,
             mask: 0,
             base: NonNull::dangling(),
@@ -62,32 +67,33 @@ impl Writer {
         self.shared.memory.clone()
     }
 
-    /// Bytes in use as far as known without asking the reader: never too low.
-    #[inline]
-    pub(crate) fn used_at_most(&self) -> u64 {
-        self.tail - self.head_seen
+    /// Whether more than half of the capacity is in use, as far as known without asking the reader: it may be less.
+    #[inline(always)]
+    pub(crate) fn seems_half_full(&self) -> bool {
+        self.tail > self.half_end
     }
 
     /// Bytes in use now.
     pub(crate) fn used(&mut self) -> u64 {
         self.head_seen = self.shared.head.0.load(Ordering::Acquire);
-        let segment = self.segment();
-        self.room_end = self.head_seen.max(segment.start()) + segment.capacity();
+        self.look_at_room();
         self.tail - self.head_seen
     }
 
-    /// Room for a payload of `len` bytes if the ring then holds no more than `limit` bytes, which is at most its
-    /// [`capacity`](Writer::capacity); write all of it and [`commit`](Writer::commit) it.
-    ///
-    /// # Panics
-    /// If `len` is above [`Writer::payload_max`]: the caller has looked.
-    #[inline]
-    pub(crate) fn reserve(&mut self, len: usize, limit: u64) -> Option<&mut [u8]> {
-        debug_assert!(limit <= self.most);
+    /// Lets records of each class fill only so many bytes of the ring, at most its [`capacity`](Writer::capacity).
+    pub(crate) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.look_at_room();
+    }
+
+    /// Room for a payload of `len` bytes if the ring then holds no more than its class may fill; write all of it and
+    /// [`commit`](Writer::commit) it. `None` if there is none, or the payload is above [`Writer::payload_max`].
+    #[inline(always)]
+    pub(crate) fn reserve(&mut self, len: usize, class: usize) -> Option<&mut [u8]> {
         let whole = record_bytes(len);
         let end = self.tail + whole;
-        let fits = whole <= self.record_max && end <= self.room_end && end - self.head_seen <= limit;
-        if !fits && !self.make_room(whole, limit) {
+        let fits = whole <= self.record_max && end <= self.class_ends[class % CLASSES];
+        if !fits && !self.make_room(whole, class) {
             return None;
         }
         self.reserved_end = end;
@@ -96,24 +102,17 @@ impl Writer {
         // SAFETY: `at` is inside the segment's capacity and `whole` at most a quarter of it, for which there is room
         // behind the end. The region [tail, tail + whole) is ours alone: the reader stops at the tail last
         // stored, and has left it since `head_seen` says that no byte of it is in use. The bytes were zeroed.
-        unsafe { Some(std::slice::from_raw_parts_mut(self.base.as_ptr().add(at + HEADER), len)) }
+        unsafe {
+            let record = self.base.add(at);
+            record.cast::<[u8; HEADER]>().write((whole as u32).to_ne_bytes());
+            Some(NonNull::slice_from_raw_parts(record.add(HEADER), len).as_mut())
+        }
     }
 
-    /// Gives the first `len` bytes of the payload last reserved to the reader.
-    ///
-    /// # Panics
-    /// If `len` is more than was reserved.
-    #[inline]
-    pub(crate) fn commit(&mut self, len: usize) {
-        let whole = record_bytes(len);
-        assert!(self.tail + whole <= self.reserved_end);
-        let at = (self.tail & self.mask) as usize;
-        self.segment().writes(at, HEADER);
-        // SAFETY: `at` as in `reserve`; the four bytes belong to the region that `reserve` gave.
-        unsafe {
-            self.base.as_ptr().add(at).cast::<[u8; HEADER]>().write((whole as u32).to_ne_bytes());
-        }
-        self.tail += whole;
+    /// Gives the record last reserved to the reader.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self) {
+        self.tail = self.reserved_end;
         self.shared.tail.0.store(self.tail, Ordering::Release);
     }
 
@@ -129,12 +128,11 @@ impl Writer {
 
     /// Looks where the reader is, and grows if need be; whether `whole` bytes then fit.
     #[cold]
-    fn make_room(&mut self, whole: u64, limit: u64) -> bool {
-        assert!(whole <= self.most / PARTS);
-        if self.used() + whole > limit {
+    fn make_room(&mut self, whole: u64, class: usize) -> bool {
+        if whole > self.most / PARTS || self.used() + whole > self.limits[class % CLASSES] {
             return false;
         }
-        if whole <= self.record_max && self.tail + whole <= self.room_end {
+        if whole <= self.record_max && self.tail + whole <= self.class_ends[class % CLASSES] {
             return true;
         }
         let capacity = self.mask + 1;
@@ -155,10 +153,18 @@ impl Writer {
     fn enter(&mut self, segment: NonNull<Segment>) {
         self.segment = segment;
         let segment = self.segment();
-        let (base, capacity, start) = (segment.base(), segment.capacity(), segment.start());
+        let (base, capacity) = (segment.base(), segment.capacity());
         (self.base, self.mask, self.record_max) = (base, capacity - 1, capacity / PARTS);
-        self.room_end = self.head_seen.max(start) + capacity;
+        self.look_at_room();
         self.reserved_end = self.tail;
+    }
+
+    /// Takes down where everybody's room ends, by `head_seen`.
+    fn look_at_room(&mut self) {
+        let segment = self.segment();
+        let room_end = self.head_seen.max(segment.start()) + segment.capacity();
+        self.class_ends = self.limits.map(|limit| room_end.min(self.head_seen + limit));
+        self.half_end = self.head_seen + self.most / 2;
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::{CONSTANT, Head, has, tag};
+use super::{ADDRESS, ENTRY, Head, shape, tag};
 use crate::event::draft::Slot;
 use crate::event::{
     Actor, Attributes, EventId, EventKind, Extra, Family, Outcome, Severity, Target, Text, Timestamp, Value,
@@ -34,47 +34,29 @@ impl<'a> In<'a> {
         u64::from_ne_bytes(self.array())
     }
 
-    #[inline]
-    fn bytes(&mut self) -> &'a [u8] {
-        let len = u16::from_ne_bytes(self.array());
-        self.slice(len.into())
-    }
-
     /// # Safety
     /// The next `len` bytes were written from a `str`.
     #[inline]
-    unsafe fn text(&mut self, len: usize) -> &'a str {
+    unsafe fn text(&mut self, len: u16) -> &'a str {
         // SAFETY: by the caller.
-        unsafe { std::str::from_utf8_unchecked(self.slice(len)) }
+        unsafe { std::str::from_utf8_unchecked(self.slice(len.into())) }
     }
 
-    /// # Safety
-    /// What follows was written by `Out::pointer`.
     #[inline]
-    unsafe fn constant(&mut self) -> Text {
-        let address = usize::from_ne_bytes(self.array());
-        let [len] = self.array();
-        // SAFETY: address and length of a `&'static str`, whose provenance was exposed when they were written.
-        let text: &'static str = unsafe {
-            let bytes = std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address), len.into());
-            std::str::from_utf8_unchecked(bytes)
-        };
-        Text::from_static(text)
+    fn len(&mut self) -> u16 {
+        u16::from_ne_bytes(self.array())
     }
 
     /// # Safety
-    /// What follows was written by [`Out::value`] under `tag`.
-    unsafe fn value(&mut self, tag: u8) -> Value {
+    /// The next bytes were written by [`Out::value`] under `tag`, `len` of them if it is a text or bytes.
+    unsafe fn value(&mut self, tag: u8, len: u16) -> Value {
         match tag {
             tag::I64 => Value::I64(i64::from_ne_bytes(self.array())),
             tag::U64 => self.u64().into(),
             tag::F64 => f64::from_ne_bytes(self.array()).into(),
-            tag::STRING => {
-                let len = u16::from_ne_bytes(self.array());
-                // SAFETY: written from a `str`.
-                unsafe { self.text(len.into()) }.into()
-            }
-            tag::BYTES => self.bytes().into(),
+            // SAFETY: written from a `str`.
+            tag::STRING => unsafe { self.text(len) }.into(),
+            tag::BYTES => self.slice(len.into()).into(),
             tag::IP4 => IpAddr::from(Ipv4Addr::from(self.array::<4>())).into(),
             tag::IP6 => IpAddr::from(Ipv6Addr::from(self.array::<16>())).into(),
             tag => Value::Bool(tag == tag::TRUE),
@@ -82,15 +64,34 @@ impl<'a> In<'a> {
     }
 }
 
+/// The text of a constant name.
+///
+/// # Safety
+/// `address` and `len` are those of a `&'static str`, whose provenance was exposed when they were written.
+#[inline]
+unsafe fn constant(address: usize, len: u16) -> Text {
+    // SAFETY: by the caller.
+    let text: &'static str = unsafe {
+        let bytes = std::slice::from_raw_parts(std::ptr::with_exposed_provenance(address), len.into());
+        std::str::from_utf8_unchecked(bytes)
+    };
+    Text::from_static(text)
+}
+
 /// Reads the head of a record.
 #[inline]
 pub(crate) fn head(record: &[u8]) -> Head {
-    let mut input = In { bytes: record, at: 3 };
-    let [depth] = input.array();
-    let bits = u32::from_ne_bytes(input.array());
-    let (ticks, seq) = (input.u64(), input.u64() & EventId::SEQ_MAX);
-    let is = |bit: u32| bits & bit != 0;
-    Head { ticks, seq, depth, confirm: is(has::CONFIRM), side: is(has::SIDE), tsc: is(has::TSC) }
+    let mut input = In { bytes: record, at: 0 };
+    let [bits, ticks, seq] = [input.u64(), input.u64(), input.u64()];
+    let is = |bit: u64| bits & bit != 0;
+    let depth = (bits >> shape::DEPTH) as u8;
+    Head { ticks, seq, depth, confirm: is(shape::CONFIRM), side: is(shape::SIDE), tsc: is(shape::TSC) }
+}
+
+/// A duration as events keep it: whole nanoseconds, at most `u64::MAX` of them.
+fn nanoseconds(seconds: u64, nanos: u32) -> Duration {
+    let all = seconds.saturating_mul(1_000_000_000).saturating_add(nanos.into());
+    Duration::from_nanos(all)
 }
 
 /// The owned event of an inline record; `received` is its time where the caller gave none.
@@ -98,46 +99,56 @@ pub(crate) fn head(record: &[u8]) -> Head {
 /// `record` is what [`encode`] wrote: it comes from a ring, which has one kind of writer.
 pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> VerificationEvent {
     let mut input = In { bytes: record, at: 0 };
-    let [family, severity, outcome, _depth] = input.array();
-    let bits = u32::from_ne_bytes(input.array());
-    let _ticks = input.u64();
-    let present = input.u64() >> 48;
-    let is = |bit: u32| bits & bit != 0;
+    let [bits, _ticks, _seq] = [input.u64(), input.u64(), input.u64()];
+    let is = |bit: u64| bits & bit != 0;
+    let [family, severity, outcome] =
+        [shape::FAMILY, shape::SEVERITY, shape::OUTCOME].map(|from| (bits >> from) as u8);
+    let present = bits >> shape::TEXTS & ((1 << Slot::COUNT) - 1);
 
-    let trace = is(has::TRACE).then(|| {
+    let trace = is(shape::TRACE).then(|| {
         let (trace_id, span_id) = (TraceId::from_bytes(input.array()), SpanId::from_bytes(input.array()));
         let [flags] = input.array();
         Some(TraceContext::new(trace_id.ok()?, span_id.ok()?, flags))
     });
-    let duration = is(has::DURATION).then(|| Duration::from_nanos(input.u64()));
-    let time = is(has::TIME).then(|| Timestamp::from_nanos(input.u64() as i64));
-    let ip = if is(has::IP4) {
-        Some(IpAddr::from(Ipv4Addr::from(input.array::<4>())))
-    } else {
-        is(has::IP6).then(|| IpAddr::from(Ipv6Addr::from(input.array::<16>())))
-    };
-    let port = is(has::PORT).then(|| u16::from_ne_bytes(input.array()));
-    let measured = is(has::MEASURED).then(|| f64::from_bits(input.u64()));
-    let numbers = [has::NUMBER_0, has::NUMBER_1].map(|bit| is(bit).then(|| input.u64()));
+    let duration = is(shape::DURATION).then(|| nanoseconds(input.u64(), u32::from_ne_bytes(input.array())));
+    let time = is(shape::TIME).then(|| Timestamp::from_nanos(input.u64() as i64));
+    let ip = (is(shape::IP4) || is(shape::IP6)).then(|| {
+        let octets: [u8; 16] = input.array();
+        let [a, b, c, d, ..] = octets;
+        if is(shape::IP4) { IpAddr::from([a, b, c, d]) } else { IpAddr::from(octets) }
+    });
+    let port = is(shape::PORT).then(|| u16::from_ne_bytes(input.array()));
+    let measured = is(shape::MEASURED).then(|| f64::from_bits(input.u64()));
+    let numbers = [shape::NUMBER_0, shape::NUMBER_1].map(|bit| is(bit).then(|| input.u64()));
+    let attributes = (bits >> shape::ATTRIBUTES & 0x7f) as usize;
+    let constant_action = is(shape::CONSTANT_ACTION);
+    let addresses = if constant_action { ADDRESS } else { 0 };
+    let table = addresses + 2 * present.count_ones() as usize + ENTRY * attributes;
+    let mut bytes = In { bytes: record, at: input.at + table };
+
     let mut texts: [Option<Text>; Slot::COUNT] = [const { None }; Slot::COUNT];
-    for (slot, text) in texts.iter_mut().enumerate() {
-        if slot == Slot::Action as usize && is(has::CONSTANT_ACTION) {
-            // SAFETY: the bit says so.
-            *text = Some(unsafe { input.constant() });
-        } else if present & 1 << slot != 0 {
-            let len = u16::from_ne_bytes(input.array());
-            // SAFETY: `encode` wrote a `str` of this length for each bit.
-            *text = Some(unsafe { input.text(len.into()) }.into());
-        }
+    for (slot, text) in texts.iter_mut().enumerate().filter(|(slot, _)| present & 1 << slot != 0) {
+        // SAFETY: `encode` wrote a length for each bit and a `str` of it, or for a constant action its address.
+        *text = Some(unsafe {
+            if slot == Slot::Action as usize && constant_action {
+                constant(usize::from_ne_bytes(input.array()), input.len())
+            } else {
+                bytes.text(input.len()).into()
+            }
+        });
     }
-    let attributes = (bits >> has::ATTRIBUTES) as usize;
     let mut values = Attributes::with_capacity(attributes);
     for _ in 0..attributes {
-        let [len, tag] = input.array();
-        // SAFETY: `encode` wrote name and value in this order, the name from a `str` or as a constant's pointer.
+        let address = usize::from_ne_bytes(input.array());
+        let [name_len, tag] = input.array();
+        let len = input.len();
+        // SAFETY: `encode` wrote this entry, the name's `str` where there is no address of a constant's, and the value.
         let (name, value) = unsafe {
-            let name = if len == CONSTANT { input.constant() } else { input.text(len.into()).into() };
-            (name, input.value(tag))
+            let name = match address {
+                0 => bytes.text(name_len.into()).into(),
+                address => constant(address, name_len.into()),
+            };
+            (name, bytes.value(tag, len))
         };
         values.push_unchecked(name, value);
     }

@@ -1,51 +1,65 @@
 //! An event as bytes in a ring: copied in once from borrowed text, turned into an owned event by the dispatcher.
 //!
-//! Never leaves the process; the layout may change with any release. Fixed part of [`FIXED`] bytes, then the
-//! optional numbers in the order of their [`has`] bits, then each text behind its length, then the attributes.
-//! What does not fit this form (nested values, texts of 64 KiB and more, unknown fields) travels as an owned event
-//! in the lane's side queue, with a record that says so.
+//! Never leaves the process; the layout may change with any release:
 //!
-//! Writing is the hottest code of the library and goes through a bare pointer: a [`Measured`] draft proves how many
-//! bytes it can need. Reading trusts that a record is what [`encode`] wrote; nobody else writes into a ring.
+//! 1. three words: [`shape`] (what it is about, what it holds), ticks, sequence;
+//! 2. the optional numbers, in the order of their bits;
+//! 3. the table: of each text its length (of a constant's also its address), of each attribute an entry of [`ENTRY`]
+//!    bytes;
+//! 4. the bytes of the texts, then of each attribute those of its name and its value.
+//!
+//! Everything before the bytes stands where a compiler that knows the shape can tell, so that a publish is mostly
+//! stores to constant places. What does not fit this form (nested values, 64 KiB and more, unknown fields) travels as
+//! an owned event in the lane's side queue, with a record that says so.
+//!
+//! Writing is the hottest code of the library and goes through a bare pointer: a [`Measured`] draft says exactly how
+//! many bytes it needs. Reading trusts that a record is what [`encode`] wrote; nobody else writes into a ring.
 
 mod decode;
 mod encode;
+mod measure;
 
 pub(crate) use decode::{decode, head};
-pub(crate) use encode::{Measured, encode, encode_plain, encode_side, plain_room};
+pub(crate) use encode::{encode, encode_side};
+pub(crate) use measure::Measured;
 
 use crate::event::Timestamp;
 use crate::trace::TraceContext;
 
-/// Bytes of the fixed part: family, severity, outcome, depth; bits and number of attributes (u32); ticks (u64);
-/// sequence (48 bits) and which texts there are (16 bits).
+/// Bytes of the three words at the front.
 const FIXED: usize = 24;
-/// Most bytes of the optional numbers: trace 25, duration 8, time 8, address 16, port 2, three numbers 24.
-const OPTIONAL: usize = 83;
-/// Stands in the place of a name's length where the name is a constant: a pointer and its length follow.
-const CONSTANT: u8 = u8::MAX;
-/// Bytes of a pointer to a constant's text, and of its length.
-const POINTER: usize = size_of::<usize>() + 1;
-/// Texts of this length and more take the side queue.
-const TEXT_MAX: usize = u16::MAX as usize;
+/// Bytes of an attribute in the table: address of a constant name or 0, length of the name, tag, length of the value.
+const ENTRY: usize = ADDRESS + 4;
+/// Bytes of an address.
+const ADDRESS: usize = size_of::<usize>();
+/// Events whose record would be this long or longer take the side queue; so each text's length fits 16 bits.
+const RECORD_MAX: usize = u16::MAX as usize;
 
-mod has {
-    pub(super) const TRACE: u32 = 1;
-    pub(super) const DURATION: u32 = 1 << 1;
-    pub(super) const TIME: u32 = 1 << 2;
-    pub(super) const IP4: u32 = 1 << 3;
-    pub(super) const IP6: u32 = 1 << 4;
-    pub(super) const PORT: u32 = 1 << 5;
-    pub(super) const MEASURED: u32 = 1 << 6;
-    pub(super) const NUMBER_0: u32 = 1 << 7;
-    pub(super) const NUMBER_1: u32 = 1 << 8;
-    pub(super) const SIDE: u32 = 1 << 9;
-    pub(super) const CONFIRM: u32 = 1 << 10;
-    pub(super) const TSC: u32 = 1 << 11;
+/// Bits of the first word: what a record is about and what it holds, so that whoever knows that beforehand writes a
+/// constant.
+mod shape {
+    pub(super) const TRACE: u64 = 1;
+    pub(super) const DURATION: u64 = 1 << 1;
+    pub(super) const TIME: u64 = 1 << 2;
+    pub(super) const IP4: u64 = 1 << 3;
+    pub(super) const IP6: u64 = 1 << 4;
+    pub(super) const PORT: u64 = 1 << 5;
+    pub(super) const MEASURED: u64 = 1 << 6;
+    pub(super) const NUMBER_0: u64 = 1 << 7;
+    pub(super) const NUMBER_1: u64 = 1 << 8;
+    pub(super) const SIDE: u64 = 1 << 9;
+    pub(super) const CONFIRM: u64 = 1 << 10;
+    pub(super) const TSC: u64 = 1 << 11;
     /// The first text is a constant's: a pointer stands for it.
-    pub(super) const CONSTANT_ACTION: u32 = 1 << 12;
-    /// The number of attributes stands from this bit on.
-    pub(super) const ATTRIBUTES: u32 = 16;
+    pub(super) const CONSTANT_ACTION: u64 = 1 << 12;
+    /// Fields of more than one bit, by their lowest: the texts there are 9, attributes 7, family 8, severity 8,
+    /// outcome 8, depth 8.
+    pub(super) const TEXTS: u64 = 13;
+    pub(super) const ATTRIBUTES: u64 = 22;
+    pub(super) const FAMILY: u64 = 29;
+    pub(super) const SEVERITY: u64 = 37;
+    pub(super) const OUTCOME: u64 = 45;
+    pub(super) const DEPTH: u64 = 53;
 }
 
 mod tag {
@@ -80,9 +94,11 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    #[inline]
-    fn bits(&self) -> u32 {
-        (if self.confirm { has::CONFIRM } else { 0 }) | (if self.tsc { has::TSC } else { 0 })
+    #[inline(always)]
+    fn shape(&self) -> u64 {
+        (if self.confirm { shape::CONFIRM } else { 0 })
+            | (if self.tsc { shape::TSC } else { 0 })
+            | u64::from(self.depth) << shape::DEPTH
     }
 }
 
@@ -111,9 +127,10 @@ mod tests {
     fn round_trip(draft: &Draft<'_>) -> (VerificationEvent, VerificationEvent) {
         let id = EventId::new(InstanceId(1), 2, 3);
         let stamp = Stamp { ticks: 9, seq: 3, depth: 1, confirm: false, tsc: true, trace: None, time: None };
-        let mut room = vec![0xaa; Measured::plain(draft).expect("inline").len()];
-        let used = encode(&Measured::plain(draft).expect("inline"), &stamp, &mut room);
-        room.truncate(used);
+        let measured = Measured::thorough(draft).expect("inline");
+        assert!(Measured::plain(draft).is_none_or(|plain| plain.len(&stamp) == measured.len(&stamp)));
+        let mut room = vec![0xaa; measured.len(&stamp)];
+        encode(&measured, &stamp, &mut room);
         let seen = head(&room);
         assert_eq!(seen, Head { ticks: 9, seq: 3, depth: 1, confirm: false, side: false, tsc: true });
         let time = Timestamp::from_seconds(7);
@@ -196,9 +213,10 @@ mod tests {
     fn what_is_nested_long_or_unknown_takes_the_side_queue() {
         let list = Value::List(vec![]);
         let long = "x".repeat(65_535);
-        let is_inline = |draft: &Draft<'_>| Measured::plain(draft).is_some();
+        let is_inline =
+            |draft: &Draft<'_>| Measured::plain(draft).is_some() && Measured::thorough(draft).is_some();
         assert!(!is_inline(event::security("s").attribute("a", &list).as_ref()));
         assert!(!is_inline(event::security("s").reason(&long).as_ref()));
-        assert!(is_inline(event::security("s").reason(&long[2..]).as_ref()));
+        assert!(is_inline(event::security("s").reason(&long[200..]).as_ref()));
     }
 }
