@@ -22,8 +22,8 @@ pub mod transport;
 
 pub use account::{Account, LaneMark, LossRecord};
 pub use bus::{
-    BusBuilder, BusHealth, CloseReport, ConfirmError, HandlerHealth, HandlerId, HandlerPlace, HandlerState,
-    InPlace, Receipt, ReturnReason, Returned, Verification, VerificationEventBus, WhenFull,
+    BusBuilder, BusHealth, CloseReport, ConfirmError, Confirming, HandlerHealth, HandlerId, HandlerPlace,
+    HandlerState, InPlace, Receipt, ReturnReason, Returned, Verification, VerificationEventBus, WhenFull,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::{Batch, BatchView, CodecError, DecodedBatch};

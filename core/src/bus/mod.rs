@@ -8,6 +8,7 @@ mod book;
 mod builder;
 mod close;
 mod confirm;
+mod confirming;
 mod delivery;
 mod dispatcher;
 mod engine;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use builder::{BusBuilder, WhenFull};
+pub use confirming::Confirming;
 pub use health::{BusHealth, CloseReport, HandlerHealth, HandlerState};
 pub use inside::{HandlerPlace, InPlace};
 pub use receipt::{ConfirmError, Receipt, ReturnReason, Returned};
@@ -205,6 +207,15 @@ impl VerificationEventBus {
         event: impl AsRef<Draft<'a>>,
         deadline: Duration,
     ) -> Result<EventId, ConfirmError> {
+        self.publish_confirming(event)?.wait(deadline)
+    }
+
+    /// As [`publish_confirmed`](Self::publish_confirmed), without the wait: for callers that may not wait where they
+    /// publish.
+    ///
+    /// # Errors
+    /// [`ConfirmError`]: nobody could make it durable, or it was not taken.
+    pub fn publish_confirming<'a>(&self, event: impl AsRef<Draft<'a>>) -> Result<Confirming, ConfirmError> {
         let draft = event.as_ref();
         let engine = self.0.engine();
         let wanted =
@@ -214,17 +225,10 @@ impl VerificationEventBus {
         }
         let confirm = Arc::new(Confirm::default());
         let ask = Ask { depth: depth_here(), give_back: false, confirm: Some(confirm.clone()) };
-        let id = match self.0.publish(draft, &ask) {
-            Receipt::Accepted(id) => id,
-            Receipt::Dropped { reason, .. } => return Err(ConfirmError::Dropped(reason)),
-            Receipt::Rejected(error) => return Err(ConfirmError::Rejected(error)),
-        };
-        match confirm.wait(deadline) {
-            Some(Ok(())) => Ok(id),
-            Some(Err(failure)) => {
-                Err(ConfirmError::NotDurable { id, handler: failure.handler, source: failure.source })
-            }
-            None => Err(ConfirmError::TimedOut { id, deadline }),
+        match self.0.publish(draft, &ask) {
+            Receipt::Accepted(id) => Ok(Confirming::new(id, confirm)),
+            Receipt::Dropped { reason, .. } => Err(ConfirmError::Dropped(reason)),
+            Receipt::Rejected(error) => Err(ConfirmError::Rejected(error)),
         }
     }
 
