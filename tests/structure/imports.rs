@@ -7,7 +7,7 @@ use crate::tree::none;
 
 /// For each crate of ours, the crates of ours that it may depend on. Dev-dependencies may add the testkit, and those of
 /// the transports the handlers: their bench drives the forwarder.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("veribus-core", &[]),
     ("veribus-sources", &["veribus-core"]),
     ("veribus-detection", &["veribus-core"]),
@@ -19,6 +19,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
+    ("veribus-node", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
     ("veribus-three-services", &["veribus", "veribus-collector", "veribus-transports"]),
     ("xtask", &[]),
 ];

@@ -4,8 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing written by us.
-const NOT_WRITTEN: [&str; 7] =
-    [".git", "target", "node_modules", "veribus-data", ".venv", "__pycache__", "proptest-regressions"];
+const NOT_WRITTEN: [&str; 8] = [
+    ".git",
+    "target",
+    "node_modules",
+    "dist",
+    "veribus-data",
+    ".venv",
+    "__pycache__",
+    "proptest-regressions",
+];
 
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {

@@ -5,6 +5,7 @@ mod console;
 mod crates;
 mod faults;
 mod instructions;
+mod node;
 mod planted;
 mod proofs;
 mod python;
@@ -26,6 +27,7 @@ Tasks of this repository.
 Usage: cargo xtask test [--quick]
        cargo xtask faults [--tier 0|1 | --planted]
        cargo xtask python
+       cargo xtask node
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
   test --quick   for daily work: format, scripts, lints and tests; no models, no documentation, no feature
@@ -34,6 +36,7 @@ Usage: cargo xtask test [--quick]
                  appends what was done to tests/LEDGER.md
   faults --planted   the fault tests against bugs that are planted on purpose, one at a time: each must be found
   python         the Python package alone: wheel, virtual environment, pytest
+  node           the Node package alone: addon, TypeScript, its tests
 
 The last line counts the tests: `N passed, N failed`.
 Exit code: 0 all green, 1 a step failed, 2 usage.";
@@ -47,7 +50,8 @@ fn main() -> ExitCode {
         ["faults"] => run_faults("0"),
         ["faults", "--tier", tier @ ("0" | "1")] => run_faults(tier),
         ["faults", "--planted"] => run_planted(),
-        ["python"] => run_python(),
+        ["python"] => run_one(Step::daily("the Python package", python::package_works)),
+        ["node"] => run_one(Step::daily("the Node package", node::package_works)),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             ExitCode::SUCCESS
@@ -59,12 +63,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_python() -> ExitCode {
+fn run_one(step: Step) -> ExitCode {
     if let Err(reason) = workspace::enter_root() {
         say(&format!("xtask: {reason}"));
         return ExitCode::FAILURE;
     }
-    Plan { quick: false }.run(&[Step::daily("the Python package", python::package_works)])
+    Plan { quick: false }.run(&[step])
 }
 
 fn run_plan(quick: bool) -> ExitCode {
@@ -85,6 +89,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::thorough("the ring under AddressSanitizer", proofs::sanitizer_is_silent),
         Step::thorough("the ring under miri", proofs::miri_is_silent),
         Step::daily("the Python package", python::package_works),
+        Step::daily("the Node package", node::package_works),
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
         Step::daily("the program of the README", readme::program_runs),

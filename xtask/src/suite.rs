@@ -86,6 +86,8 @@ impl Report {
             self.add(counts, &["passed"], &["failed"]);
         } else if let Some(counts) = pytest_summary(text) {
             self.add(counts, &["passed"], &["failed", "error", "errors"]);
+        } else if let Some((what, number)) = node_summary(text) {
+            self.add(&format!("{number} {what}"), &["pass"], &["fail", "cancelled"]);
         }
         if text.to_ascii_lowercase().starts_with("skip") {
             let news = self.skipped.len() < SKIPS_SHOWN && !self.skipped.iter().any(|known| known == text);
@@ -109,8 +111,8 @@ impl Report {
             }
             _ => {}
         }
-        let passed_in_libtest = line.starts_with("test ") && line.ends_with("... ok");
-        !self.quiet && !passed_in_libtest && !text.is_empty()
+        let passed = line.starts_with("test ") && line.ends_with("... ok") || text.starts_with("✔ ");
+        !self.quiet && !passed && !text.is_empty()
     }
 
     fn add(&mut self, counts: &str, passed: &[&str], failed: &[&str]) {
@@ -134,6 +136,11 @@ fn pytest_summary(line: &str) -> Option<&str> {
     (is_time && counts.split(", ").all(is_count)).then_some(counts)
 }
 
+/// One of the last lines of Node's runner: `ℹ pass 12`.
+fn node_summary(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("ℹ ")?.split_once(' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +159,11 @@ mod tests {
         report.read("==== 2 failed, 352 passed, 1 skipped, 1 error in 75.10s (0:01:15) ====");
         report.read("it waited 5 times in 3 places");
         assert_eq!((report.passed, report.failed), (366, 6));
+        for line in ["ℹ tests 9", "ℹ pass 7", "ℹ fail 1", "ℹ cancelled 1", "ℹ duration_ms 5"] {
+            report.read(line);
+        }
+        assert!(!report.read("✔ a test that passed (1.5ms)"));
+        assert_eq!((report.passed, report.failed), (373, 8));
     }
 
     #[test]
