@@ -8,12 +8,22 @@ pub(super) trait Spelled: Copy {
     fn word(self) -> &'static str;
     /// The short key, as MessagePack writes it.
     fn short(self) -> &'static str;
-    /// `,"word":`, as it stands in a JSON map behind another pair.
-    fn json(self) -> &'static [u8];
+    /// `,"word":`, as it stands in a JSON map behind another pair, and how many of the bytes that is.
+    fn json(self) -> (&'static [u8; 16], usize);
     /// The place in its table, below 32.
     fn index(self) -> u32;
     /// The field of this name, in either spelling.
     fn find(key: &str) -> Option<Self>;
+}
+
+/// `text` with zeroes behind it.
+const fn padded(text: &str) -> [u8; 16] {
+    let (text, mut bytes, mut at) = (text.as_bytes(), [0; 16], 0);
+    while at < text.len() {
+        bytes[at] = text[at]; // a longer word does not compile
+        at += 1;
+    }
+    bytes
 }
 
 /// No word is one byte long unless it is its own short key, so one byte decides.
@@ -53,8 +63,13 @@ macro_rules! fields {
                 match self { $($table::$field => $short),* }
             }
             #[inline]
-            fn json(self) -> &'static [u8] {
-                match self { $($table::$field => concat!(",\"", $word, "\":").as_bytes()),* }
+            fn json(self) -> (&'static [u8; 16], usize) {
+                match self {
+                    $($table::$field => {
+                        const JSON: &str = concat!(",\"", $word, "\":");
+                        (const { &padded(JSON) }, JSON.len())
+                    })*
+                }
             }
             #[inline]
             fn index(self) -> u32 {
@@ -196,7 +211,8 @@ mod tests {
                 assert_eq!(F::find(key).map(F::index), Some(field.index()));
             }
             assert!(field.index() < 32);
-            assert_eq!(field.json(), format!(",\"{}\":", field.word()).as_bytes());
+            let (json, len) = field.json();
+            assert_eq!(json[..len], *format!(",\"{}\":", field.word()).as_bytes());
             let row = format!("| `{}` | `{}` |", field.word(), field.short());
             assert!(DOCUMENT.contains(&row), "the document lacks {row}");
         }

@@ -35,6 +35,7 @@ pub use outcome::Outcome;
 pub use severity::Severity;
 pub use source::Source;
 pub use text::Text;
+pub(crate) use time::PAIRS;
 pub use time::Timestamp;
 pub use value::{Value, ValueRef};
 

@@ -73,41 +73,53 @@ impl Timestamp {
         let (year, month, day) = civil_from_days(days);
         let (seconds, nanos) = ((of_day / NANOS) as u32, (of_day % NANOS) as u32);
         *out = *b"0000-00-00T00:00:00.000000000Z";
-        let minutes = seconds / 60;
-        put_two(out, 0, year as u32 / 100);
-        put_two(out, 2, year as u32 % 100);
+        let (year, minutes) = (year as u32, seconds / 60);
+        put_two(out, 0, year / 100);
+        put_two(out, 2, year % 100);
         put_two(out, 5, month as u32);
         put_two(out, 8, day as u32);
         put_two(out, 11, minutes / 60);
         put_two(out, 14, minutes % 60);
         put_two(out, 17, seconds % 60);
-        out[20] = b'0' + (nanos / 100_000_000) as u8;
-        put_two(out, 21, nanos / 1_000_000 % 100);
-        put_two(out, 23, nanos / 10_000 % 100);
-        put_two(out, 25, nanos / 100 % 100);
-        put_two(out, 27, nanos % 100);
+        let (upper, lower) = (nanos / 10_000, nanos % 10_000);
+        out[20] = b'0' + (upper / 10_000) as u8;
+        put_two(out, 21, upper / 100 % 100);
+        put_two(out, 23, upper % 100);
+        put_two(out, 25, lower / 100);
+        put_two(out, 27, lower % 100);
     }
 }
 
 /// Writes the two digits of `number`, which is below 100, at `at`.
 #[inline(always)]
 fn put_two(out: &mut [u8; PRINTED_BYTES], at: usize, number: u32) {
-    (out[at], out[at + 1]) = (b'0' + (number / 10) as u8, b'0' + (number % 10) as u8);
+    [out[at], out[at + 1]] = PAIRS[number as usize % 100];
 }
+
+/// The two digits of each number below 100.
+pub(crate) const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut number) = ([[0; 2]; 100], 0);
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// Year, month 1 to 12, day 1 to 31 of a day counted from 1970-01-01 in the Gregorian calendar.
 ///
 /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
+    // No day of this type's range is before the year 0: small numbers without a sign divide faster.
+    let shifted = (days + 719_468) as u32;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    let year = year_of_era + era * 400 + u32::from(month <= 2);
+    (i64::from(year), i64::from(month), i64::from(day))
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; the inverse of [`civil_from_days`].

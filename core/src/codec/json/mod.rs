@@ -3,7 +3,9 @@
 mod base64;
 mod float;
 mod number;
+mod plain;
 mod reader;
+mod room;
 mod string;
 mod writer;
 

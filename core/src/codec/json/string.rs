@@ -1,5 +1,7 @@
 //! Text as JSON that cannot drive a terminal or hide in it.
 
+use super::room::Room;
+
 /// Appends `text` as a JSON string with its quotes.
 ///
 /// Escaped are `"`, `\`, C0 controls (`\b \t \n \f \r` in their short forms), DEL, C1 controls, and what is
@@ -12,45 +14,20 @@
 /// assert_eq!(line, br#""a\u001b[31m\u202e"#.iter().chain("é\\n\"".as_bytes()).copied().collect::<Vec<u8>>());
 /// ```
 pub fn json_string(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    if is_printable_ascii(bytes) {
-        out.extend_from_slice(bytes);
-    } else {
-        escaped(bytes, out);
+    string(&mut Room::new(out), text);
+}
+
+/// The same at the end of a [`Room`].
+#[inline]
+pub(super) fn string(room: &mut Room<'_>, text: &str) {
+    if !room.quoted(text.as_bytes()) {
+        room.append(|out| {
+            out.reserve(text.len() + 2);
+            out.push(b'"');
+            escaped(text.as_bytes(), out);
+            out.push(b'"');
+        });
     }
-    out.push(b'"');
-}
-
-/// Whether nothing of `text` is escaped, which is so of nearly all: printable ASCII but for `"` and `\`. Eight bytes
-/// at a time, those at the end perhaps twice.
-#[inline(always)]
-fn is_printable_ascii(text: &[u8]) -> bool {
-    let other = match (text.last_chunk::<8>(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        (Some(last), ..) => {
-            let chunks = text.as_chunks::<8>().0.iter();
-            chunks.fold(others(*last), |seen, chunk| seen | others(*chunk))
-        }
-        (None, Some([a, b, c, d]), Some([e, f, g, h])) => others([*a, *b, *c, *d, *e, *f, *g, *h]),
-        _ => text.iter().fold(0, |seen, byte| seen | others([*byte; 8])),
-    };
-    other == 0
-}
-
-/// Not zero if one of eight bytes is below 0x20, above 0x7e, `"` or `\`: subtracting borrows from, and adding carries
-/// into, the highest bit of such a byte.
-#[inline(always)]
-fn others(bytes: [u8; 8]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let eight = u64::from_le_bytes(bytes);
-    let equal = |byte: u8| {
-        let differ = eight ^ (ONES * u64::from(byte));
-        differ.wrapping_sub(ONES) & !differ
-    };
-    let below = eight.wrapping_sub(ONES * 0x20) & !eight;
-    let above = eight.wrapping_add(ONES) | eight;
-    (below | above | equal(b'"') | equal(b'\\')) & (ONES * 0x80)
 }
 
 fn escaped(bytes: &[u8], out: &mut Vec<u8>) {

@@ -5,60 +5,68 @@ use std::net::IpAddr;
 
 use super::super::encode::{Mark, Sink};
 use super::super::fields::Spelled;
-use super::{EXACT_MAX, base64, float, is_tag, json_string};
+use super::room::Room;
+use super::string::string;
+use super::{EXACT_MAX, base64, float, is_tag};
+use crate::event::PAIRS;
 use crate::event::{EventId, EventKind, InstanceId, Outcome, Severity, Timestamp};
 use crate::trace::TraceContext;
 
 pub(in crate::codec) struct JsonWriter<'o> {
-    out: &'o mut Vec<u8>,
+    room: Room<'o>,
     /// Nothing stands in the open container yet.
     first: bool,
 }
 
 impl<'o> JsonWriter<'o> {
     pub(in crate::codec) fn new(out: &'o mut Vec<u8>) -> Self {
-        JsonWriter { out, first: true }
+        JsonWriter { room: Room::new(out), first: true }
     }
 
     /// ASCII that needs no escaping.
     fn word(&mut self, word: &str) {
-        self.out.push(b'"');
-        self.out.extend_from_slice(word.as_bytes());
-        self.out.push(b'"');
+        self.room.byte(b'"');
+        self.room.slice(word.as_bytes());
+        self.room.byte(b'"');
     }
 
     /// Bytes whose form is fixed, with the quotes around them.
     #[inline(always)]
     fn quoted<const N: usize>(&mut self, write: impl FnOnce(&mut [u8; N])) {
-        let mut text = [b'"'; N];
-        write(&mut text);
-        self.out.extend_from_slice(&text);
+        self.room.fixed(|text: &mut [u8; N]| {
+            (text[0], text[N - 1]) = (b'"', b'"');
+            write(text);
+        });
     }
 
     fn digits(&mut self, mut number: u64) {
         let mut buffer = [0_u8; 20];
         let mut at = buffer.len();
-        loop {
-            at -= 1;
-            buffer[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
+        while number > 99 {
+            at -= 2;
+            buffer[at..at + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+            number /= 100;
         }
-        self.out.extend_from_slice(&buffer[at..]);
+        let [tens, ones] = PAIRS[number as usize];
+        at -= 1;
+        buffer[at] = ones;
+        if number > 9 {
+            at -= 1;
+            buffer[at] = tens;
+        }
+        self.room.slice(&buffer[at..]);
     }
 
     #[inline(always)]
     fn open(&mut self, bracket: u8) -> Mark {
-        self.out.push(bracket);
+        self.room.byte(bracket);
         self.first = true;
         Mark { at: 0, header: 0, outer: 0 }
     }
 
     #[inline(always)]
     fn close(&mut self, bracket: u8) {
-        self.out.push(bracket);
+        self.room.byte(bracket);
         self.first = false;
     }
 }
@@ -82,6 +90,23 @@ const HEX: [[u8; 2]; 256] = {
     pairs
 };
 
+/// Each octet of an address in decimal with a dot behind it, and how many digits that are.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let (mut texts, mut octet) = ([([b'.'; 4], 0); 256], 0);
+    while octet < texts.len() {
+        let digits = [b'0' + (octet / 100) as u8, b'0' + (octet / 10 % 10) as u8, b'0' + (octet % 10) as u8];
+        let len = if octet > 99 { 3 } else { 1 + (octet > 9) as usize };
+        let mut at = 0;
+        while at < len {
+            texts[octet].0[at] = digits[3 - len + at];
+            at += 1;
+        }
+        texts[octet].1 = len as u8;
+        octet += 1;
+    }
+    texts
+};
+
 impl Sink for JsonWriter<'_> {
     #[inline(always)]
     fn open_map(&mut self, _: usize) -> Mark {
@@ -103,39 +128,43 @@ impl Sink for JsonWriter<'_> {
 
     fn item(&mut self) {
         if !self.first {
-            self.out.push(b',');
+            self.room.byte(b',');
         }
         self.first = false;
     }
 
     #[inline(always)]
     fn field<F: Spelled>(&mut self, field: F) {
-        let json = field.json();
-        self.out.extend_from_slice(if self.first { &json[1..] } else { json });
+        let (json, len) = field.json();
+        if self.first {
+            self.room.slice(&json[1..len]);
+        } else {
+            self.room.first(json, len);
+        }
         self.first = false;
     }
 
     fn name(&mut self, name: &str) {
         self.item();
-        json_string(name, self.out);
-        self.out.push(b':');
+        string(&mut self.room, name);
+        self.room.byte(b':');
     }
 
     fn boolean(&mut self, value: bool) {
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.room.slice(if value { b"true" } else { b"false" });
     }
 
     fn integer(&mut self, value: i64) {
         let tagged = value.unsigned_abs() > EXACT_MAX;
         if tagged {
-            self.out.extend_from_slice(b"{\"$i64\":\"");
+            self.room.slice(b"{\"$i64\":\"");
         }
         if value < 0 {
-            self.out.push(b'-');
+            self.room.byte(b'-');
         }
         self.digits(value.unsigned_abs());
         if tagged {
-            self.out.extend_from_slice(b"\"}");
+            self.room.slice(b"\"}");
         }
     }
 
@@ -143,25 +172,25 @@ impl Sink for JsonWriter<'_> {
         match i64::try_from(value) {
             Ok(value) => self.integer(value),
             Err(_) => {
-                self.out.extend_from_slice(b"{\"$u64\":\"");
+                self.room.slice(b"{\"$u64\":\"");
                 self.digits(value);
-                self.out.extend_from_slice(b"\"}");
+                self.room.slice(b"\"}");
             }
         }
     }
 
     fn float(&mut self, value: f64) {
-        float::write(value, self.out);
+        self.room.append(|out| float::write(value, out));
     }
 
     fn text(&mut self, value: &str) {
-        json_string(value, self.out);
+        string(&mut self.room, value);
     }
 
     fn bytes(&mut self, value: &[u8]) {
-        self.out.extend_from_slice(b"{\"$bytes\":\"");
-        base64::encode(value, self.out);
-        self.out.extend_from_slice(b"\"}");
+        self.room.slice(b"{\"$bytes\":\"");
+        self.room.append(|out| base64::encode(value, out));
+        self.room.slice(b"\"}");
     }
 
     fn id(&mut self, id: EventId) {
@@ -173,13 +202,15 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn time(&mut self, time: Timestamp) {
-        let mut printed = [0; 30];
-        time.write_rfc3339(&mut printed);
-        self.quoted::<32>(|text| text[1..31].copy_from_slice(&printed));
+        self.quoted::<32>(|text| {
+            if let Some(printed) = text[1..].first_chunk_mut() {
+                time.write_rfc3339(printed);
+            }
+        });
     }
 
     fn kind(&mut self, kind: &EventKind) {
-        json_string(kind.name(), self.out);
+        string(&mut self.room, kind.name());
     }
 
     fn severity(&mut self, severity: Severity) {
@@ -193,26 +224,15 @@ impl Sink for JsonWriter<'_> {
     fn ip(&mut self, ip: IpAddr) {
         match ip {
             IpAddr::V4(ip) => {
-                let (mut text, mut at) = ([0_u8; 17], 0);
-                let mut put = |byte| {
-                    text[at] = byte;
-                    at += 1;
-                };
+                self.room.byte(b'"');
                 for (index, octet) in ip.octets().into_iter().enumerate() {
-                    put(if index == 0 { b'"' } else { b'.' });
-                    if octet > 99 {
-                        put(b'0' + octet / 100);
-                    }
-                    if octet > 9 {
-                        put(b'0' + octet / 10 % 10);
-                    }
-                    put(b'0' + octet % 10);
+                    let (text, len) = &OCTETS[usize::from(octet)];
+                    self.room.first(text, usize::from(*len) + usize::from(index < 3));
                 }
-                put(b'"');
-                self.out.extend_from_slice(&text[..at]);
+                self.room.byte(b'"');
             }
             // Writing to a Vec cannot fail.
-            IpAddr::V6(ip) => drop(write!(self.out, "\"{ip}\"")),
+            IpAddr::V6(ip) => self.room.append(|out| drop(write!(out, "\"{ip}\""))),
         }
     }
 
@@ -232,10 +252,10 @@ impl Sink for JsonWriter<'_> {
     }
 
     fn wrap(&mut self) {
-        self.out.extend_from_slice(b"{\"$map\":");
+        self.room.slice(b"{\"$map\":");
     }
 
     fn unwrap(&mut self) {
-        self.out.push(b'}');
+        self.room.byte(b'}');
     }
 }
