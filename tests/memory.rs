@@ -76,6 +76,19 @@ fn a_thousand_threads_with_a_ring_each_stay_small() {
 }
 
 #[test]
+fn bursts_of_a_thousand_threads_stay_within_the_memory_that_rings_may_take() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (first, grown_most) = ((THREADS + 1) * 20 * 1024, 24 * 1024 * 1024);
+    let bus = VerificationEventBus::builder().lanes_max(THREADS).ring_memory(grown_most).build();
+    let (rings, grown) = taken_by(&bus, 1_000);
+    assert!((first..=first + grown_most).contains(&rings), "{rings} bytes of rings");
+    assert!(grown.is_none_or(|grown| grown <= RINGS_BYTES_MAX), "the process grew by {grown:?} bytes");
+    let health = bus.health();
+    assert_eq!(health.attempted, (THREADS * 1_000) as u64);
+    assert_eq!(health.accepted + health.dropped.total(), health.attempted, "what found no room is counted");
+}
+
+#[test]
 fn what_a_burst_took_is_given_back_when_its_threads_are_gone() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let bus = VerificationEventBus::builder().capacity(4_000).lanes_max(THREADS).build();

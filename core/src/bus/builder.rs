@@ -33,6 +33,7 @@ pub struct BusBuilder {
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) source: Source,
     pub(crate) lanes_max: usize,
+    pub(crate) ring_memory: usize,
     pub(crate) redactor: Redactor,
     pub(crate) trust_tsc: bool,
 }
@@ -46,6 +47,7 @@ impl Default for BusBuilder {
             clock: None,
             source: Source::new("unnamed"),
             lanes_max: 256,
+            ring_memory: 32 * 1024 * 1024,
             redactor: Redactor::standard(),
             trust_tsc: false,
         }
@@ -53,7 +55,8 @@ impl Default for BusBuilder {
 }
 
 impl BusBuilder {
-    /// Typical events (of 256 bytes) that a publishing thread's ring holds; at least 64, default 1,000.
+    /// Typical events (of 256 bytes) that a publishing thread's ring holds when it has grown; at least 64, default
+    /// 1,000. See [`ring_memory`](Self::ring_memory) for all threads together.
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
         self
@@ -92,6 +95,14 @@ impl BusBuilder {
     /// Threads with a ring of their own; those above share one. At least 1, at most 65,000, default 256.
     pub fn lanes_max(mut self, threads: usize) -> Self {
         self.lanes_max = threads;
+        self
+    }
+
+    /// Bytes up to which the rings of all threads together grow; default 32 MiB, at least what one ring takes to grow to
+    /// its `capacity`. Where they are used up, a full ring refuses events instead of growing. What a ring begins with (20
+    /// KiB) is always given, so that all rings take at most so much and 20 KiB a thread, of `lanes_max` threads.
+    pub fn ring_memory(mut self, bytes: usize) -> Self {
+        self.ring_memory = bytes;
         self
     }
 

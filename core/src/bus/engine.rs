@@ -15,6 +15,7 @@ use super::thread_lanes::{INSIDE, LANES, depth_here};
 use super::{HandlerId, dispatcher};
 use crate::clock::Clock;
 use crate::event::{Draft, EventId, InstanceId, Severity, Timestamp};
+use crate::ring::byte_ring::{Budget, growth_bytes};
 use crate::ring::local::{self, Frame};
 use crate::ring::record::Measured;
 use crate::ring::{barrier, fork, ticks};
@@ -86,6 +87,7 @@ pub(crate) struct Engine {
     plain: AtomicBool,
     woken: AtomicBool,
     lanes: Mutex<Lanes>,
+    ring_memory: Budget,
     shared: Mutex<Option<LaneWriter>>,
     commands: Mutex<Commands>,
     pub(crate) pending: AtomicBool,
@@ -99,6 +101,12 @@ pub(crate) struct Engine {
     pub(crate) closing: Mutex<Closing>,
     pub(crate) close_done: Condvar,
     pub(crate) handler_ids: AtomicUsize,
+}
+
+/// Bytes that one thread's ring may grow to.
+fn ring_bytes(settings: &BusBuilder) -> usize {
+    let bytes = settings.capacity.saturating_mul(EVENT_BYTES_TYPICAL);
+    bytes.clamp(*RING_BYTES.start(), *RING_BYTES.end())
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,6 +130,7 @@ impl Engine {
             plain: AtomicBool::new(settings.clock.is_none() && source == ticks::Source::Tsc),
             woken: AtomicBool::new(false),
             lanes: Mutex::default(),
+            ring_memory: Budget::of(settings.ring_memory.max(growth_bytes(ring_bytes(&settings)))),
             shared: Mutex::new(None),
             commands: Mutex::default(),
             pending: AtomicBool::new(false),
@@ -287,8 +296,7 @@ impl Engine {
     }
 
     fn add_lane(&self, lanes: &mut Lanes, number: u16) -> LaneWriter {
-        let bytes = self.settings.capacity.saturating_mul(EVENT_BYTES_TYPICAL);
-        let (writer, reader) = lane(number, bytes.clamp(*RING_BYTES.start(), *RING_BYTES.end()));
+        let (writer, reader) = lane(number, ring_bytes(&self.settings), &self.ring_memory);
         lanes.all.push(reader.lane.clone());
         lanes.incoming.push(reader);
         writer

@@ -17,7 +17,7 @@ use crate::event::limits::EVENT_BYTES_MAX;
 use crate::event::{Draft, EventError, EventId, Family, Timestamp, VerificationEvent};
 use crate::loss::{LossReason, Losses};
 use crate::ring::barrier;
-use crate::ring::byte_ring::{CLASSES, Limits, Memory, Reader, Writer, ring};
+use crate::ring::byte_ring::{Budget, CLASSES, Limits, Memory, Reader, Writer, ring};
 use crate::ring::record::{self, Measured, Stamp};
 use crate::ring::ticks;
 
@@ -139,9 +139,9 @@ fn bump(counter: &AtomicU64, ordering: Ordering) {
     counter.store(counter.load(Ordering::Relaxed) + 1, ordering);
 }
 
-/// A lane with a ring that grows up to `ring_bytes`.
-pub(crate) fn lane(number: u16, ring_bytes: usize) -> (LaneWriter, LaneReader) {
-    let (mut writer, reader) = ring(ring_bytes);
+/// A lane with a ring that grows up to `ring_bytes`, as far as the budget of all rings allows.
+pub(crate) fn lane(number: u16, ring_bytes: usize, budget: &Budget) -> (LaneWriter, LaneReader) {
+    let (mut writer, reader) = ring(ring_bytes, budget);
     writer.limit(limits(writer.capacity()));
     let lane = Arc::new(Lane { number, ring_memory: writer.memory(), ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);

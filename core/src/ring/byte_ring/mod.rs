@@ -11,6 +11,8 @@
 //! has read all of it and knows the next. Positions go on across segments, so "bytes in use" is one subtraction,
 //! however many segments hold them.
 //!
+//! Rings share a [`Budget`]: where it is used up, a full ring stays as it is, and refuses.
+//!
 //! Sizes: 16 KiB at first, records of at most a quarter of the size asked for, a quarter of room behind each end.
 //! While the reader is still in old segments those take less than one more ring of the largest size.
 //!
@@ -80,36 +82,85 @@ impl Drop for Shared {
             // SAFETY: both ends are gone, and each segment hangs in the chain once.
             oldest = unsafe { Segment::free(segment) };
         }
+        self.memory.subtract(self.memory.bytes());
     }
 }
 
-/// How many bytes of memory stand behind a ring; readable from anywhere, at any time.
+/// How many bytes of memory stand behind a ring; readable from anywhere, at any time. Counted for all rings of a
+/// [`Budget`] together, too.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Memory(std::sync::Arc<AtomicUsize>);
+pub(crate) struct Memory {
+    own: std::sync::Arc<AtomicUsize>,
+    all: Budget,
+}
 
 impl Memory {
+    fn within(budget: &Budget) -> Memory {
+        Memory { own: std::sync::Arc::default(), all: budget.clone() }
+    }
+
     /// Bytes now.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
+        self.own.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Counts so many bytes more, if all rings together then have no more than their budget; else `false`.
+    fn take(&self, bytes: usize) -> bool {
+        self.add(bytes);
+        let within = self.all.0.0.load(std::sync::atomic::Ordering::Relaxed) <= self.all.0.1;
+        if !within {
+            self.subtract(bytes);
+        }
+        within
     }
 
     fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        self.own.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        self.all.0.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
     }
 
     fn subtract(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
+        self.own.fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
+        self.all.0.0.fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
     }
 }
 
-/// A ring that grows up to `bytes`, rounded up to a power of two of at least 4 KiB.
-pub(crate) fn ring(bytes: usize) -> (Writer, Reader) {
-    let most = bytes.next_power_of_two().max(BYTES_MIN);
-    between(most.min(START_BYTES), most)
+/// Bytes up to which rings grow together. What a ring begins with is always given, also where they are used up.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget(std::sync::Arc<(AtomicUsize, usize)>);
+
+impl Budget {
+    /// At most `most` bytes.
+    pub(crate) fn of(most: usize) -> Budget {
+        Budget(std::sync::Arc::new((AtomicUsize::new(0), most)))
+    }
+}
+
+/// No limit.
+impl Default for Budget {
+    fn default() -> Self {
+        Budget::of(usize::MAX)
+    }
+}
+
+/// Bytes of memory of a ring asked for with `bytes` while it grows as far as it can: its last segment, and those before
+/// it that the reader has not yet left.
+pub(crate) fn growth_bytes(bytes: usize) -> usize {
+    2 * Segment::layout(most(bytes) as u64).size()
+}
+
+fn most(bytes: usize) -> usize {
+    bytes.next_power_of_two().max(BYTES_MIN)
+}
+
+/// A ring that grows up to `bytes`, rounded up to a power of two of at least 4 KiB, as far as the budget allows.
+pub(crate) fn ring(bytes: usize, budget: &Budget) -> (Writer, Reader) {
+    let most = most(bytes);
+    between(most.min(START_BYTES), most, budget)
 }
 
 /// A ring that begins with `start` bytes and grows up to `most`; both powers of two, 32 at least.
-fn between(start: usize, most: usize) -> (Writer, Reader) {
+fn between(start: usize, most: usize, budget: &Budget) -> (Writer, Reader) {
     let Some(first) = Segment::new(start as u64, 0) else {
         std::alloc::handle_alloc_error(Segment::layout(start as u64));
     };
@@ -118,7 +169,7 @@ fn between(start: usize, most: usize) -> (Writer, Reader) {
         tail: zero(),
         head: zero(),
         oldest: AtomicPtr::new(first.as_ptr()),
-        memory: Memory::default(),
+        memory: Memory::within(budget),
     });
     // SAFETY: made above, and freed by `Shared` after both ends are gone, or by the reader once the writer left it.
     shared.memory.add(unsafe { first.as_ref() }.bytes());

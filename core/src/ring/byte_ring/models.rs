@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use loom::{sync::Arc, thread};
 
 use super::super::barrier;
-use super::{Reader, Writer, between};
+use super::{Budget, Reader, Writer, between};
 
 /// Switches of threads that nothing asked for, in one run. More find nothing that five do not, and take minutes.
 const PREEMPTIONS: usize = 5;
@@ -41,7 +41,7 @@ fn drain(reader: &mut Reader, into: &mut Vec<u32>) {
 #[test]
 fn every_record_is_read_once_or_counted_as_refused() {
     check(|| {
-        let (mut writer, mut reader) = between(32, 32);
+        let (mut writer, mut reader) = between(32, 32, &Budget::default());
         let sender = thread::spawn(move || (0..6).filter(|n| !push(&mut writer, *n)).collect::<Vec<u32>>());
         let mut read = Vec::new();
         drain(&mut reader, &mut read);
@@ -58,7 +58,7 @@ fn every_record_is_read_once_or_counted_as_refused() {
 #[test]
 fn a_ring_grows_and_shrinks_while_it_is_drained() {
     check(|| {
-        let (mut writer, mut reader) = between(32, 64);
+        let (mut writer, mut reader) = between(32, 64, &Budget::default());
         let memory = writer.memory();
         let sender = thread::spawn(move || {
             let written = (0..6).filter(|n| push(&mut writer, *n)).collect::<Vec<u32>>();
@@ -82,7 +82,7 @@ fn a_ring_grows_and_shrinks_while_it_is_drained() {
 #[test]
 fn a_reader_that_goes_early_leaves_a_writer_with_sound_memory() {
     check(|| {
-        let (mut writer, mut reader) = between(32, 64);
+        let (mut writer, mut reader) = between(32, 64, &Budget::default());
         let sender = thread::spawn(move || (0..6).filter(|n| push(&mut writer, *n)).count());
         drain(&mut reader, &mut Vec::new());
         drop(reader);
@@ -94,7 +94,7 @@ fn a_reader_that_goes_early_leaves_a_writer_with_sound_memory() {
 #[test]
 fn what_a_publisher_was_told_is_in_is_read_before_close_ends() {
     check(|| {
-        let (mut writer, mut reader) = between(32, 32);
+        let (mut writer, mut reader) = between(32, 32, &Budget::default());
         let inside = Arc::new(AtomicBool::new(false));
         let closed = Arc::new(AtomicBool::new(false));
         let (mark, open) = (inside.clone(), closed.clone());
@@ -123,7 +123,7 @@ fn what_a_publisher_was_told_is_in_is_read_before_close_ends() {
 #[test]
 fn a_handler_gets_what_is_published_after_it_was_registered_and_the_ledger_never_contradicts() {
     check(|| {
-        let (mut writer, mut reader) = between(32, 32);
+        let (mut writer, mut reader) = between(32, 32, &Budget::default());
         let accepted = Arc::new(AtomicU64::new(0));
         let (asked, given) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let since = Arc::new(crate::bus::Since::default());

@@ -73,7 +73,8 @@ fn read(mut reader: Reader, mut random: Random, written: &AtomicBool, longest: u
 #[test]
 fn two_threads_at_random_paces_see_every_record_once_and_in_order() {
     for seed in 1..=RUNS {
-        let (writer, reader) = ring([4096, 16 * 1024, 64 * 1024, 256 * 1024][seed as usize % 4]);
+        let (writer, reader) =
+            ring([4096, 16 * 1024, 64 * 1024, 256 * 1024][seed as usize % 4], &Budget::default());
         let (longest, memory) = (writer.payload_max().min(3_000), writer.memory());
         let written = AtomicBool::new(false);
         let read = thread::scope(|scope| {

@@ -28,7 +28,7 @@ fn drain(reader: &mut Reader) -> usize {
 
 #[test]
 fn a_full_ring_refuses_and_takes_again_after_a_release() {
-    let (mut writer, mut reader) = ring(4096);
+    let (mut writer, mut reader) = ring(4096, &Budget::default());
     let mut taken = 0;
     while push(&mut writer, &[7; 60]) {
         taken += 1;
@@ -40,7 +40,7 @@ fn a_full_ring_refuses_and_takes_again_after_a_release() {
 
 #[test]
 fn a_limit_below_the_capacity_keeps_room_for_others() {
-    let (mut writer, _reader) = ring(4096);
+    let (mut writer, _reader) = ring(4096, &Budget::default());
     writer.limit([3072, 4096, 0, 0, 0, 0, 0, 0]);
     while writer.reserve(60, 0).is_some() {
         writer.commit();
@@ -52,7 +52,7 @@ fn a_limit_below_the_capacity_keeps_room_for_others() {
 
 #[test]
 fn a_ring_starts_small_grows_while_it_is_full_and_holds_what_was_asked_for() {
-    let (mut writer, mut reader) = ring(256 * 1024);
+    let (mut writer, mut reader) = ring(256 * 1024, &Budget::default());
     let mut sizes = vec![writer.memory().bytes()];
     let mut taken = 0_usize;
     while writer.reserve(252, 0).is_some() {
@@ -71,7 +71,7 @@ fn a_ring_starts_small_grows_while_it_is_full_and_holds_what_was_asked_for() {
 
 #[test]
 fn a_ring_that_is_emptied_in_time_does_not_grow() {
-    let (mut writer, mut reader) = ring(256 * 1024);
+    let (mut writer, mut reader) = ring(256 * 1024, &Budget::default());
     for n in 0..5_000 {
         assert!(push(&mut writer, &[1; 200]));
         if n % 50 == 0 {
@@ -83,7 +83,7 @@ fn a_ring_that_is_emptied_in_time_does_not_grow() {
 
 #[test]
 fn watermarks_count_from_the_size_asked_for_also_while_it_grows() {
-    let (mut writer, _reader) = ring(64 * 1024);
+    let (mut writer, _reader) = ring(64 * 1024, &Budget::default());
     let low = writer.capacity() / 4 * 3;
     writer.limit([low, writer.capacity(), 0, 0, 0, 0, 0, 0]);
     while writer.reserve(252, 0).is_some() {
@@ -96,7 +96,7 @@ fn watermarks_count_from_the_size_asked_for_also_while_it_grows() {
 #[test]
 fn the_longest_record_fits_at_once_and_one_byte_more_never() {
     for bytes in [4096, 16 * 1024, 256 * 1024] {
-        let (mut writer, mut reader) = ring(bytes);
+        let (mut writer, mut reader) = ring(bytes, &Budget::default());
         let longest: Vec<u8> = (0..writer.payload_max()).map(|n| n as u8).collect();
         assert_eq!(longest.len(), bytes / 4 - HEADER);
         assert!(push(&mut writer, b"short"));
@@ -117,7 +117,7 @@ fn the_longest_record_fits_at_once_and_one_byte_more_never() {
 
 #[test]
 fn a_writer_that_rests_gives_its_memory_back_and_goes_on() {
-    let (mut writer, mut reader) = ring(256 * 1024);
+    let (mut writer, mut reader) = ring(256 * 1024, &Budget::default());
     for n in 0..1000_u32 {
         assert!(push(&mut writer, &[n.to_ne_bytes(); 60].concat()));
     }
@@ -134,7 +134,7 @@ fn a_writer_that_rests_gives_its_memory_back_and_goes_on() {
 
 #[test]
 fn a_grown_ring_without_new_records_is_freed_when_it_is_read() {
-    let (mut writer, mut reader) = ring(64 * 1024);
+    let (mut writer, mut reader) = ring(64 * 1024, &Budget::default());
     while push(&mut writer, &[1; 252]) {}
     drain(&mut reader);
     writer.shrink();
@@ -144,7 +144,7 @@ fn a_grown_ring_without_new_records_is_freed_when_it_is_read() {
 
 #[test]
 fn owners_that_come_and_go_while_nobody_reads_take_a_bounded_amount_of_memory() {
-    let (mut writer, mut reader) = ring(256 * 1024);
+    let (mut writer, mut reader) = ring(256 * 1024, &Budget::default());
     let (mut taken, long) = (0, vec![1; 33 * 1024]);
     for _ in 0..100 {
         taken += usize::from(push(&mut writer, &long));
@@ -161,7 +161,7 @@ fn owners_that_come_and_go_while_nobody_reads_take_a_bounded_amount_of_memory() 
 #[test]
 fn either_end_may_go_first() {
     for writer_first in [true, false] {
-        let (mut writer, mut reader) = ring(64 * 1024);
+        let (mut writer, mut reader) = ring(64 * 1024, &Budget::default());
         while push(&mut writer, &[1; 252]) {}
         reader.refresh();
         reader.advance();
@@ -177,10 +177,33 @@ fn either_end_may_go_first() {
 
 #[test]
 fn what_was_not_reserved_is_not_given_to_the_reader() {
-    let (mut writer, mut reader) = ring(4096);
+    let (mut writer, mut reader) = ring(4096, &Budget::default());
     assert!(push(&mut writer, b"once"));
     writer.commit();
     assert_eq!(drain(&mut reader), 1);
+}
+
+#[test]
+fn rings_grow_no_further_than_their_budget_allows_and_go_on_when_one_of_them_is_gone() {
+    // Two that begin with 20 KiB each, and room for one of them to double once.
+    let budget = Budget::of((20 + 20 + 40) * 1024);
+    let (mut first, mut reader) = ring(256 * 1024, &budget);
+    let (mut second, _unread) = ring(256 * 1024, &budget);
+    let fill = |writer: &mut Writer| {
+        while push(writer, &[7; 1000]) {}
+        writer.memory().bytes()
+    };
+    assert_eq!(fill(&mut first), (20 + 40) * 1024);
+    assert_eq!(fill(&mut second), 20 * 1024, "nothing is left for it");
+    reader.refresh();
+    while reader.peek().is_some() {
+        reader.advance();
+    }
+    reader.release();
+    assert_eq!(first.memory().bytes(), 40 * 1024, "the small segment is gone");
+    assert!(push(&mut first, &[7; 1000]), "and there is room in the large one");
+    drop((first, reader));
+    assert_eq!(fill(&mut second), (20 + 40) * 1024);
 }
 
 proptest! {
@@ -191,7 +214,7 @@ proptest! {
         every in 1_usize..60,
         rest in 1_usize..100,
     ) {
-        let (mut writer, mut reader) = ring(most);
+        let (mut writer, mut reader) = ring(most, &Budget::default());
         let mut waiting = std::collections::VecDeque::new();
         let mut used = 0;
         for (n, len) in lengths.into_iter().enumerate() {

@@ -122,6 +122,7 @@ impl Writer {
     pub(crate) fn shrink(&mut self) {
         let full = Segment::layout(self.most).size();
         if self.mask >= self.start && self.shared.memory.bytes() <= 2 * full {
+            self.shared.memory.add(Segment::layout(self.start).size()); // to give more back soon
             self.follow_with(self.start);
         }
     }
@@ -136,15 +137,19 @@ impl Writer {
             return true;
         }
         let capacity = self.mask + 1;
+        let next = (capacity * 2).max((whole * PARTS).next_power_of_two()).min(self.most);
         capacity < self.most
-            && self.follow_with((capacity * 2).max((whole * PARTS).next_power_of_two()).min(self.most))
+            && self.shared.memory.take(Segment::layout(next).size())
+            && self.follow_with(next)
     }
 
-    /// Links a segment of `capacity` behind this one and goes on there; `false` if there is no memory for it.
+    /// Links a segment of `capacity`, whose memory is counted already, behind this one and goes on there; `false` if
+    /// there is no memory for it.
     fn follow_with(&mut self, capacity: u64) -> bool {
-        let Some(next) = Segment::new(capacity, self.tail) else { return false };
-        // SAFETY: just made; the reader frees it only after this writer has left it.
-        self.shared.memory.add(unsafe { next.as_ref() }.bytes());
+        let Some(next) = Segment::new(capacity, self.tail) else {
+            self.shared.memory.subtract(Segment::layout(capacity).size());
+            return false;
+        };
         self.segment().link(next);
         self.enter(next);
         true
