@@ -157,6 +157,21 @@ impl Interest {
         self.families & Self::bit(family) != 0 && severity >= self.least
     }
 
+    /// Everything it matches, as one bit a family and severity, of which [`Interest::place`] tells the place.
+    pub(crate) fn places(self) -> u64 {
+        let severities = (u64::from(u8::MAX) << self.least.id()) & u64::from(u8::MAX);
+        (0..8)
+            .filter(|family| self.families >> family & 1 != 0)
+            .map(|family| severities << (8 * family))
+            .sum()
+    }
+
+    /// The bit of a family and severity in [`Interest::places`].
+    #[inline(always)]
+    pub(crate) const fn place(family: Family, severity: Severity) -> u64 {
+        1 << (8 * Self::bit(family).trailing_zeros() + severity as u32)
+    }
+
     const fn bit(family: Family) -> u8 {
         match family {
             Family::Unknown => 1 << 7,

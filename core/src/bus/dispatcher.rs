@@ -158,6 +158,7 @@ impl Dispatcher {
             self.calibration = Calibration::new(ticks::Source::Steady, false);
         }
         let losses = self.tell_losses();
+        self.count_unwanted();
         let start = PassStart {
             tsc: ticks::Source::Tsc.now(),
             steady: self.steady_now(),
@@ -198,6 +199,19 @@ impl Dispatcher {
             self.slots.iter().for_each(|slot| slot.tell(&losses, &[]));
         }
         any
+    }
+
+    /// Counts what publishers kept to themselves because no handler wanted it.
+    fn count_unwanted(&mut self) {
+        let count = |reader: &mut LaneReader| {
+            let before = std::mem::replace(&mut reader.unwanted, reader.lane.unwanted());
+            reader.unwanted - before
+        };
+        let unwanted: u64 = self.lanes.iter_mut().map(count).sum();
+        if unwanted > 0 {
+            self.engine.dispatched.fetch_add(unwanted, Ordering::Relaxed);
+            self.slots.iter().for_each(|slot| slot.count_filtered(unwanted as usize));
+        }
     }
 
     /// Tells every handler how far the lanes have come, behind the events handed out before.

@@ -15,6 +15,7 @@ use super::thread_lanes::{INSIDE, LANES, depth_here};
 use super::{HandlerId, dispatcher};
 use crate::clock::Clock;
 use crate::event::{Draft, EventId, InstanceId, Severity, Timestamp};
+use crate::handler::Interest;
 use crate::ring::byte_ring::{Budget, growth_bytes};
 use crate::ring::local::{self, Frame};
 use crate::ring::record::Measured;
@@ -86,6 +87,8 @@ pub(crate) struct Engine {
     /// Open, and stamped by the time stamp counter: what the short way of a publish asks.
     plain: AtomicBool,
     woken: AtomicBool,
+    /// The families and severities that some handler wants, by [`Interest::place`]; all while there is no handler.
+    wanted: AtomicU64,
     lanes: Mutex<Lanes>,
     ring_memory: Budget,
     shared: Mutex<Option<LaneWriter>>,
@@ -129,6 +132,7 @@ impl Engine {
             closed: AtomicBool::new(false),
             plain: AtomicBool::new(settings.clock.is_none() && source == ticks::Source::Tsc),
             woken: AtomicBool::new(false),
+            wanted: AtomicU64::new(u64::MAX),
             lanes: Mutex::default(),
             ring_memory: Budget::of(settings.ring_memory.max(growth_bytes(ring_bytes(&settings)))),
             shared: Mutex::new(None),
@@ -319,6 +323,9 @@ impl Engine {
         if draft.severity() >= Severity::Critical || depth_here() > 0 {
             return None;
         }
+        if self.wanted.load(Ordering::Relaxed) & Interest::place(draft.family(), draft.severity()) == 0 {
+            return self.publish_unwanted();
+        }
         let measured = Measured::plain(draft)?;
         let frame = Frame::here();
         let mut lanes = local::borrow_mut(&LANES, &frame)?;
@@ -330,6 +337,20 @@ impl Engine {
             self.wake_once();
         }
         Some(id)
+    }
+
+    /// Counts an event that every handler would filter; nothing else is done with it. `None` as for the short way.
+    #[inline(never)]
+    fn publish_unwanted(&self) -> Option<EventId> {
+        let frame = Frame::here();
+        local::borrow_mut(&LANES, &frame)?.known_writer(self.id)?.publish_unwanted(self)
+    }
+
+    /// Takes down what the handlers want, after one came or left.
+    pub(crate) fn note_interests(&self) {
+        let slots = lock(&self.slots);
+        let wanted = slots.iter().map(|slot| slot.interest.places()).fold(0, |all, one| all | one);
+        self.wanted.store(if slots.is_empty() { u64::MAX } else { wanted }, Ordering::SeqCst);
     }
 
     /// Offers an event through the calling thread's lane; waits for room where the settings say so.

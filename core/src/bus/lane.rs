@@ -37,6 +37,8 @@ pub(crate) struct Side {
 pub(crate) struct Lane {
     pub(crate) number: u16,
     accepted: AtomicU64,
+    /// Of the accepted ones, those that no handler wanted and that are in no ring.
+    unwanted: AtomicU64,
     rejected: AtomicU64,
     returned: AtomicU64,
     dropped: [AtomicU64; LossReason::COUNT],
@@ -67,6 +69,11 @@ impl Lane {
         for (reason, count) in LossReason::ALL.into_iter().zip(&self.dropped) {
             counts.dropped.add(reason, count.load(Ordering::Relaxed));
         }
+    }
+
+    /// How many events no handler wanted.
+    pub(crate) fn unwanted(&self) -> u64 {
+        self.unwanted.load(Ordering::Acquire)
     }
 
     /// Bytes of memory behind its ring.
@@ -108,6 +115,8 @@ pub(crate) struct LaneReader {
     /// All numbers below were read or are known to be lost; and what the handlers were last told of that.
     pub(crate) next_seq: u64,
     pub(crate) next_seq_told: u64,
+    /// How many of the events that no handler wanted are counted as filtered.
+    pub(crate) unwanted: u64,
 }
 
 /// The writing end, owned by one thread at a time.
@@ -146,7 +155,7 @@ pub(crate) fn lane(number: u16, ring_bytes: usize, budget: &Budget) -> (LaneWrit
     let lane = Arc::new(Lane { number, ring_memory: writer.memory(), ..Lane::default() });
     let inline_max = writer.payload_max().min(EVENT_BYTES_MAX);
     let writer = LaneWriter { lane: lane.clone(), ring: writer, next_seq: 1, inline_max };
-    (writer, LaneReader { lane, ring: reader, next_seq: 1, next_seq_told: 1 })
+    (writer, LaneReader { lane, ring: reader, next_seq: 1, next_seq_told: 1, unwanted: 0 })
 }
 
 /// What a publish asks for beyond "take this".
@@ -199,6 +208,22 @@ impl LaneWriter {
         self.commit();
         self.next_seq += 1;
         Some(EventId::new(engine.instance(), self.lane.number, seq))
+    }
+
+    /// Gives an event that no handler wants its number and counts it; the dispatcher counts it as filtered by each. `None`
+    /// as for [`LaneWriter::publish_plain`].
+    #[inline(always)]
+    pub(crate) fn publish_unwanted(&mut self, engine: &Engine) -> Option<EventId> {
+        self.lane.inside.store(true, Ordering::Relaxed);
+        barrier::light();
+        let id = engine.is_plain().then(|| {
+            bump(&self.lane.accepted, Ordering::Relaxed);
+            bump(&self.lane.unwanted, Ordering::Release);
+            EventId::new(engine.instance(), self.lane.number, self.next_seq)
+        });
+        self.next_seq += u64::from(id.is_some());
+        self.lane.inside.store(false, Ordering::Release);
+        id
     }
 
     /// For an owner that goes: gives back the memory that the ring has grown by.

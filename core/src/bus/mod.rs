@@ -166,6 +166,8 @@ impl VerificationEventBus {
     }
 
     /// Hands an event over. Never blocks (but see [`WhenFull::Block`]), never panics, never errs.
+    ///
+    /// An event that no handler is interested in is accepted, counted as filtered, and not looked at any further.
     #[inline(always)]
     pub fn publish<'a>(&self, event: impl AsRef<Draft<'a>>) -> Receipt {
         match self.0.engine().publish_plain(event.as_ref()) {
@@ -370,6 +372,7 @@ impl Engine {
             slot.stop_without_worker();
         }
         lock(&self.slots).push(slot.clone());
+        self.note_interests();
         if self.is_closed() {
             slot.queue.close(); // `close` may have looked before the slot was there
         } else {
@@ -383,6 +386,8 @@ impl Engine {
         let mut leaving = lock(&self.leaving);
         leaving.retain(|slot| slot.ended.wait(Duration::ZERO).is_none());
         leaving.extend(slots.extract_if(.., |slot| slot.id == id));
+        drop((slots, leaving));
+        self.note_interests();
     }
 
     /// Waits until the dispatcher has passed on what came before and obeyed. A handler does not wait: the dispatcher
@@ -414,6 +419,7 @@ impl Engine {
             slot.count_failure(false, error.to_string());
         }
         lock(&self.slots).push(slot.clone());
+        self.note_interests();
         self.ask_dispatcher(|done| Command::Attach(slot, done));
     }
 }
