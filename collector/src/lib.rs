@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod oneshot;
 pub mod output;
 pub mod pipeline;
+pub mod receive;
 pub mod server;
 pub mod shown;
 pub mod store;

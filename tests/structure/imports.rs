@@ -15,7 +15,10 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("veribus-transports", &["veribus-core"]),
     ("veribus-testkit", &["veribus-core"]),
     ("veribus", &["veribus-core", "veribus-handlers"]),
-    ("veribus-collector", &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources"]),
+    (
+        "veribus-collector",
+        &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources", "veribus-transports"],
+    ),
     ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),

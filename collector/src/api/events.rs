@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use veribus_core::event::limits::NAME_BYTES_MAX;
 use veribus_core::transport::ParcelId;
-use veribus_core::{Account, Clock as _, SystemClock, Timestamp};
+use veribus_core::{Clock as _, SystemClock, Timestamp};
 
-use crate::ingest::{self, Decoded, Encoding, Job, Refused, Rejected, Rejection};
+use crate::ingest::{self, Encoding, Job, Refused, Rejected, Rejection, Verdict};
 use crate::server::{ApiError, State};
 use crate::store::{IncomingBatch, Inserted};
 
@@ -57,26 +57,13 @@ pub(super) async fn post(
     let body = body.expand(compression, state.queue.budget())?;
     let decoded = ingest::decode(encoding, &body.bytes, params.service.as_deref())?;
     drop(body.bytes);
-    let Decoded { source, instance, losses, lanes, extra, events, places, mut rejected, redacted } = decoded;
-    state.counters.rejected.fetch_add(rejected.len() as u64, Ordering::Relaxed);
-    state.counters.redacted.fetch_add(redacted, Ordering::Relaxed);
-    slow_down(&state, events.len())?;
-    let account = instance.map(|instance| Account { instance, losses, lanes });
-    if events.is_empty() && account.as_ref().is_none_or(Account::is_empty) {
-        return Ok(Json(Receipt { rejected, parcel, ..Receipt::default() }));
-    }
-    let batch = IncomingBatch { source, extra, received, events, account };
-    let inserted = commit(&state, batch, body.permit).await?;
-    let mut receipt = Receipt { parcel, ..Receipt::default() };
-    for (index, inserted) in places.into_iter().zip(inserted) {
-        match inserted {
-            Inserted::Stored(_) => receipt.accepted += 1,
-            Inserted::Duplicate => receipt.duplicates += 1,
-            Inserted::Conflict => rejected.push(conflict(index)),
-        }
-    }
-    rejected.sort_by_key(|rejection| rejection.index);
-    Ok(Json(Receipt { rejected, ..receipt }))
+    state.counters.rejected.fetch_add(decoded.rejected.len() as u64, Ordering::Relaxed);
+    state.counters.redacted.fetch_add(decoded.redacted, Ordering::Relaxed);
+    slow_down(&state, decoded.events.len())?;
+    let (batch, undecided) = decoded.into_batch(received);
+    let inserted = if batch.is_empty() { Vec::new() } else { commit(&state, batch, body.permit).await? };
+    let Verdict { accepted, duplicates, rejected } = undecided.decide(&inserted);
+    Ok(Json(Receipt { accepted, duplicates, rejected, parcel }))
 }
 
 /// The header `Veribus-Parcel`: the sender's id of this batch, given back with the answer.
@@ -91,7 +78,7 @@ fn parcel(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 }
 
 /// Waits until the batch is committed.
-async fn commit(
+pub(super) async fn commit(
     state: &State,
     batch: IncomingBatch,
     permit: Option<OwnedSemaphorePermit>,
@@ -127,11 +114,6 @@ fn slow_down(state: &State, events: usize) -> Result<(), ApiError> {
 
 fn count_refusal(state: &State) {
     state.counters.queue_refusals.fetch_add(1, Ordering::Relaxed);
-}
-
-fn conflict(index: usize) -> Rejection {
-    let message = "an event with this id and another content is stored; the first one is kept".into();
-    Rejection { index, code: "ID_CONFLICT", message }
 }
 
 fn bad_params() -> ApiError {

@@ -7,11 +7,13 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::ingest::QUEUE_BYTES_MAX;
-use crate::server::{State, single};
+use crate::server::{State, single, write_receptions};
 
 pub(super) async fn get(Shared(state): Shared<Arc<State>>) -> impl IntoResponse {
     let mut text = String::with_capacity(4096);
     state.counters.write_prometheus(&mut text);
+    write_receptions(&mut text, &state.receptions);
+    let letters = state.counters.letters_held();
     let mut gauge = |name: &str, help: &str, value: u64| single(&mut text, name, "gauge", help, value);
     gauge(
         "veribus_collector_queue_bytes",
@@ -19,6 +21,8 @@ pub(super) async fn get(Shared(state): Shared<Arc<State>>) -> impl IntoResponse 
         state.queue.bytes() as u64,
     );
     gauge("veribus_collector_queue_capacity_bytes", "Bytes that may wait.", QUEUE_BYTES_MAX as u64);
+    gauge("veribus_collector_dead_letters", "Parcels that could not be read and are kept.", letters.letters);
+    gauge("veribus_collector_dead_letter_bytes", "Bytes of those.", letters.bytes);
     gauge("veribus_collector_watchers", "Watchers of the live stream.", state.live.receiver_count() as u64);
     gauge(
         "veribus_collector_audit_ingest",

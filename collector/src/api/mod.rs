@@ -1,6 +1,7 @@
 //! What the collector answers, and who may ask.
 
 mod accounting;
+mod dead_letters;
 mod events;
 mod health;
 mod live;
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+pub use dead_letters::{DeadLetters, Redriven};
 pub use events::Receipt;
 pub use prune::PruneRequest;
 pub use status::Status;
@@ -29,6 +31,8 @@ pub fn router(state: Arc<State>) -> Router {
     let behind_the_door = Router::new()
         .route("/v1/events", post(events::post))
         .route("/v1/accounting", get(accounting::get))
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .route("/v1/dead-letters/{id}/redrive", post(dead_letters::redrive))
         .route("/v1/live", get(live::get))
         .route("/v1/prune", post(prune::post))
         .route("/v1/status", get(status::get))

@@ -33,8 +33,7 @@ pub(super) async fn post(
     let (parts, body) = request.into_parts();
     let body = ingest::read(&parts.headers, body, state.queue.budget()).await?;
     let shape = |_| {
-        let message =
-            "the body is not `{\"what\":\"alerts\"|\"events\",\"before\":\"<RFC 3339>\",\"dry_run\":bool}`";
+        let message = "the body is not `{\"what\":\"alerts\"|\"events\"|\"dead-letters\",\"before\":\"<RFC 3339>\",\"dry_run\":bool}`";
         ApiError::new(StatusCode::BAD_REQUEST, "PRUNE_SHAPE", message)
     };
     let request: PruneRequest = serde_json::from_slice(&body.bytes).map_err(shape)?;

@@ -93,6 +93,10 @@ pub enum Command {
     Alerts(commands::alerts::Args),
     /// Show what became of everything each service published
     Accounting(commands::accounting::Args),
+    /// Show whether a collector takes events, and what it receives from
+    Status(commands::status::Args),
+    /// Show and try again what could not be read
+    Deadletters(commands::deadletters::Args),
     /// Test and lint detection rules
     Rules(commands::rules::Args),
     /// Check an audit trail

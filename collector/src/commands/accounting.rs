@@ -43,6 +43,11 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
         out.json(&accounting)?;
         return Ok(exit);
     }
+    let letters = accounting.dead_letters.letters;
+    if letters > 0 {
+        let letters = counted(letters, "dead letter");
+        out.say(format_args!("{letters}, with events of senders unknown: veribus deadletters list"));
+    }
     if accounting.producers.is_empty() {
         out.say("nobody has sent anything");
         return Ok(exit);

@@ -10,6 +10,7 @@ use crate::auth::Token;
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDirError};
 use crate::output::Output;
+use crate::receive::Notice;
 use crate::server::{Collector, CollectorError, Config, DEFAULT_LISTEN};
 
 /// Arguments of `veribus collector`.
@@ -22,6 +23,12 @@ pub struct Args {
     /// Folder of the store, the audit trail and the token
     #[arg(long, env = "VERIBUS_DATA", default_value = DEFAULT_DATA_DIR, value_name = "FOLDER")]
     data: PathBuf,
+    /// Also receive parcels from NATS JetStream: tls://HOST:4222, or nats://127.0.0.1:4222; may be repeated
+    #[arg(long, env = "VERIBUS_NATS", value_name = "URL", hide_env_values = true)]
+    nats: Vec<String>,
+    /// Also receive parcels from Redis Streams: rediss://HOST:6379, or redis://127.0.0.1:6379; may be repeated
+    #[arg(long, env = "VERIBUS_REDIS", value_name = "URL", hide_env_values = true)]
+    redis: Vec<String>,
     /// Most events a second over HTTP; beyond it senders get 429 and come again [default: no limit]
     #[arg(long, env = "VERIBUS_MAX_EVENTS_PER_SECOND", value_name = "EVENTS")]
     max_events_per_second: Option<NonZeroU32>,
@@ -35,6 +42,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     let collector = Collector::open(&Config {
         listen: args.listen,
         data: args.data.clone(),
+        receive: brokers(&args)?,
         events_per_second_max: args.max_events_per_second,
     })
     .map_err(told)?;
@@ -43,15 +51,56 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     if let Some(token) = collector.new_token() {
         show(token, &args.data, out)?;
     }
+    let origins: Vec<String> = collector.origins().map(str::to_owned).collect();
     let mut announced = Ok(());
-    let announce = || {
-        announced = out.line(format_args!("listening on http://{address}")).and_then(|()| out.flush());
-        out.say(format_args!("data in `{}`; stop with Ctrl-C", args.data.display()));
+    let tell = |notice| match notice {
+        Notice::Ready => {
+            announced = announce(address, &origins, &args.data, out);
+        }
+        Notice::Receiving { origin } => out.say(format_args!("receiving from {}", Escaped(&origin))),
+        Notice::NotReceiving { origin, error } => {
+            let (origin, error) = (Escaped(&origin), Escaped(&error));
+            out.warn(format_args!("not receiving from {origin}, trying on: {error}"));
+        }
     };
-    collector.serve(announce).map_err(told)?;
+    collector.serve(tell).map_err(told)?;
     announced?;
     out.say("stopped; everything that was answered is stored");
     Ok(Exit::Fine)
+}
+
+fn announce(
+    address: SocketAddr,
+    origins: &[String],
+    data: &Path,
+    out: &mut Output,
+) -> Result<(), CommandError> {
+    out.line(format_args!("listening on http://{address}"))?;
+    for origin in origins {
+        out.line(format_args!("subscribed to {}", Escaped(origin)))?;
+    }
+    out.flush()?;
+    out.say(format_args!("data in `{}`; stop with Ctrl-C", data.display()));
+    Ok(())
+}
+
+/// The addresses of the brokers, each behind the option that is for it.
+fn brokers(args: &Args) -> Result<Vec<String>, CommandError> {
+    let options: [(&str, &[String], [&str; 2]); 2] =
+        [("--nats", &args.nats, ["tls://", "nats://"]), ("--redis", &args.redis, ["rediss://", "redis://"])];
+    let mut urls = Vec::new();
+    for (option, given, [safe, local]) in options {
+        for url in given {
+            if !url.starts_with(safe) && !url.starts_with(local) {
+                // Not shown: it may hold a password.
+                let what = format_args!("{option} takes an address that begins with `{safe}` or `{local}`");
+                let example = format_args!("for example {option} {safe}broker.example").to_string();
+                return Err(CommandError::usage(what).help(example));
+            }
+            urls.push(url.clone());
+        }
+    }
+    Ok(urls)
 }
 
 /// A new token: itself to a person at a terminal, once; elsewhere (a journal, a file) only where it is kept.
@@ -83,6 +132,9 @@ fn told(error: CollectorError) -> CommandError {
         CollectorError::Data(DataDirError::Io { source, .. }) => told.because(source),
         CollectorError::Data(DataDirError::Token { source, .. }) => told.because(source),
         CollectorError::Store { source, .. } => told.because(source),
+        CollectorError::Receive(source) => {
+            told.because(source).help("docs/transports.md has the addresses and their options")
+        }
         CollectorError::Threads(source) => told.because(source),
         CollectorError::Trail(source) => told.because(source),
         CollectorError::Detection(source) => told.because(source),
@@ -95,6 +147,7 @@ fn code(error: &CollectorError) -> Option<&'static str> {
     match error {
         CollectorError::Data(data) => Some(data.code()),
         CollectorError::Store { source, .. } => Some(source.code()),
+        CollectorError::Receive(source) => Some(source.code()),
         _ => None,
     }
 }

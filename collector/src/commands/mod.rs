@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod audit;
 pub mod collector;
 pub mod completions;
+pub mod deadletters;
 pub mod doctor;
 pub mod emit;
 pub mod oneshot;
@@ -12,6 +13,7 @@ pub mod prune;
 pub mod rules;
 pub mod search;
 pub mod spool;
+pub mod status;
 pub mod tail;
 pub mod trace;
 
@@ -32,6 +34,8 @@ pub fn run(command: Command, out: &mut Output) -> Result<Exit, CommandError> {
         Command::Trace(args) => trace::run(args, out),
         Command::Alerts(args) => alerts::run(args, out),
         Command::Accounting(args) => accounting::run(args, out),
+        Command::Status(args) => status::run(&args, out),
+        Command::Deadletters(args) => deadletters::run(args, out),
         Command::Rules(args) => rules::run(args, out),
         Command::Audit(args) => audit::run(args, out),
         Command::Spool(args) => spool::run(args, out),

@@ -22,7 +22,7 @@ const SECONDS_PER_DAY: u64 = 86_400;
 /// Arguments of `veribus prune`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: veribus prune --alerts --days=30 --dry-run")]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["alerts", "events"])))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["alerts", "events", "dead_letters"])))]
 pub struct Args {
     /// Alerts whose last event is older
     #[arg(long)]
@@ -30,6 +30,9 @@ pub struct Args {
     /// Events that are older; what proves that they were seen stays, and so does the audit trail
     #[arg(long)]
     events: bool,
+    /// Dead letters that came last before that
+    #[arg(long)]
+    dead_letters: bool,
     /// How old, in days
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     days: u32,
@@ -48,7 +51,11 @@ pub struct Args {
 /// # Errors
 /// [`CommandError`]: exit code 2 if neither a collector answers nor the folder is free.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
-    let what = if args.alerts { PruneWhat::Alerts } else { PruneWhat::Events };
+    let what = match (args.alerts, args.events) {
+        (true, _) => PruneWhat::Alerts,
+        (_, true) => PruneWhat::Events,
+        _ => PruneWhat::DeadLetters,
+    };
     let age = Duration::from_secs(u64::from(args.days) * SECONDS_PER_DAY);
     let limit = PruneLimit { what, before: Timestamp::now().saturating_sub(age) };
     let report = match through_collector(&args, limit) {
@@ -64,7 +71,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
         let verb = if report.dry_run { "would be removed" } else { "removed" };
         out.line(format_args!(
             "{} {verb}, older than {}",
-            counted(report.rows, what.as_str().trim_end_matches('s')),
+            counted(report.rows, &what.as_str().trim_end_matches('s').replace('-', " ")),
             report.before
         ))?;
     }

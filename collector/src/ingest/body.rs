@@ -34,12 +34,16 @@ impl PaidBody {
     /// As [`expand`], and 503 `INGEST_FULL`.
     pub fn expand(self, compression: Compression, budget: &Arc<Semaphore>) -> Result<Self, ApiError> {
         let PaidBody { bytes, mut permit } = self;
-        let bytes = expand(compression, bytes, |more| pay(&mut permit, more, budget))?;
-        Ok(PaidBody { bytes, permit })
+        let expanded = expand(compression, &bytes, |more| pay(&mut permit, more, budget))?;
+        Ok(PaidBody { bytes: expanded.unwrap_or(bytes), permit })
     }
 }
 
-fn pay(
+/// Takes so many bytes more from the budget.
+///
+/// # Errors
+/// 503 `INGEST_FULL`.
+pub fn pay(
     paid: &mut Option<OwnedSemaphorePermit>,
     bytes: usize,
     budget: &Arc<Semaphore>,

@@ -55,13 +55,22 @@ impl Encoding {
         })?;
         let given =
             headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = given.split(';').next().unwrap_or_default().trim();
-        let found = MEDIA_TYPES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
-        found.map(|(_, encoding)| (encoding, compression)).ok_or_else(|| {
-            let names = MEDIA_TYPES.map(|(name, _)| name).join(", ");
-            let message = format!("the body's Content-Type is none of {names}");
+        Self::named(given).map(|encoding| (encoding, compression)).ok_or_else(|| {
+            let message = format!("the body's Content-Type is none of {}", Self::names());
             ApiError::new(unsupported, "HTTP_CONTENT_TYPE", message).close()
         })
+    }
+
+    /// What a media type says about a body; `None` if nobody knows it here.
+    pub fn named(media_type: &str) -> Option<Self> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let found = MEDIA_TYPES.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
+        found.map(|(_, encoding)| encoding)
+    }
+
+    /// The media types that are known here.
+    pub fn names() -> String {
+        MEDIA_TYPES.map(|(name, _)| name).join(", ")
     }
 }
 

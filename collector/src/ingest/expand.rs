@@ -19,24 +19,24 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// Largest window that a frame may ask for, as a power of two: 8 MiB.
 const WINDOW_LOG_MAX: u32 = 23;
 
-/// The body as it was before it was packed. `pay` is asked before each further piece of memory is taken.
+/// The body as it was before it was packed; `None` if it never was. `pay` is asked before each further piece of memory is taken.
 ///
 /// # Errors
 /// 413 `HTTP_EXPANDED_TOO_LARGE` and `HTTP_RATIO`, 400 `HTTP_ENCODING_CORRUPT`, or what `pay` says.
 pub fn expand(
     compression: Compression,
-    packed: Vec<u8>,
+    packed: &[u8],
     mut pay: impl FnMut(usize) -> Result<(), ApiError>,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<Option<Vec<u8>>, ApiError> {
     match compression {
-        Compression::None => return Ok(packed),
+        Compression::None => return Ok(None),
         Compression::Zstd => {}
     }
-    let stated = zstd::zstd_safe::get_frame_content_size(&packed).map_err(|_| corrupt())?;
+    let stated = zstd::zstd_safe::get_frame_content_size(packed).map_err(|_| corrupt())?;
     if let Some(stated) = stated {
         check(stated, packed.len())?;
     }
-    let mut frame = Decoder::with_buffer(&*packed).map_err(|_| corrupt())?.single_frame();
+    let mut frame = Decoder::with_buffer(packed).map_err(|_| corrupt())?.single_frame();
     frame.window_log_max(WINDOW_LOG_MAX).map_err(|_| corrupt())?;
     let mut body = Vec::new();
     loop {
@@ -51,7 +51,7 @@ pub fn expand(
     if !frame.finish().is_empty() {
         return Err(corrupt());
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 fn check(expanded: u64, packed: usize) -> Result<(), ApiError> {
@@ -82,7 +82,8 @@ mod tests {
     use super::*;
 
     fn unpacked(packed: Vec<u8>) -> Result<usize, &'static str> {
-        expand(Compression::Zstd, packed, |_| Ok(())).map(|body| body.len()).map_err(|error| error.code())
+        let body = expand(Compression::Zstd, &packed, |_| Ok(()));
+        body.map(|body| body.map_or(0, |body| body.len())).map_err(|error| error.code())
     }
 
     fn packed(bytes: &[u8]) -> Vec<u8> {
@@ -92,9 +93,9 @@ mod tests {
     #[test]
     fn a_body_comes_back_whether_its_frame_states_a_size_or_not() {
         let text = b"veribus ".repeat(1_000);
-        assert_eq!(expand(Compression::Zstd, packed(&text), |_| Ok(())), Ok(text.clone()));
+        assert_eq!(expand(Compression::Zstd, &packed(&text), |_| Ok(())), Ok(Some(text.clone())));
         let streamed = zstd::stream::encode_all(&*text, 3).unwrap();
-        assert_eq!(expand(Compression::Zstd, streamed, |_| Ok(())), Ok(text));
+        assert_eq!(expand(Compression::Zstd, &streamed, |_| Ok(())), Ok(Some(text)));
         assert_eq!(unpacked(packed(b"")), Ok(0));
     }
 
@@ -105,7 +106,7 @@ mod tests {
         assert_eq!(unpacked(packed(&zeroes[..10 << 20])), Err("HTTP_RATIO"));
         let mut paid = 0;
         let silent = zstd::stream::encode_all(&*zeroes, 3).unwrap();
-        let refused = expand(Compression::Zstd, silent, |bytes| {
+        let refused = expand(Compression::Zstd, &silent, |bytes| {
             paid += bytes;
             Ok(())
         });
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn memory_that_is_not_paid_for_is_not_taken() {
         let full = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "INGEST_FULL", "full");
-        let refused = expand(Compression::Zstd, packed(b"{}"), |_| Err(full()));
+        let refused = expand(Compression::Zstd, &packed(b"{}"), |_| Err(full()));
         assert_eq!(refused.map_err(|error| error.code()), Err("INGEST_FULL"));
     }
 }

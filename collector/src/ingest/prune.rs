@@ -31,6 +31,7 @@ pub fn pruned_event(report: &PruneReport, now: Timestamp) -> VerificationEvent {
     let setting = match report.what {
         PruneWhat::Alerts => "retention.alerts",
         PruneWhat::Events => "retention.events",
+        PruneWhat::DeadLetters => "retention.dead_letters",
     };
     event::configuration("collector.prune")
         .success()

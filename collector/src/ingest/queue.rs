@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use veribus_core::VerificationEvent;
 
-use crate::store::{IncomingBatch, Inserted, PruneLimit, PruneReport};
+use crate::store::{IncomingBatch, Inserted, PruneLimit, PruneReport, SetAside, Undeliverable};
 
 /// Bytes of bodies that may wait for their commit at once.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
@@ -23,6 +23,20 @@ pub enum Job {
         reply: Reply<Vec<Inserted>>,
         /// Held until the answer is out.
         permit: Option<OwnedSemaphorePermit>,
+    },
+    /// A parcel that cannot be read.
+    SetAside {
+        /// All that is known of it.
+        letter: Undeliverable,
+        /// Where the answer goes.
+        reply: Reply<SetAside>,
+    },
+    /// A dead letter whose events are stored now: it goes.
+    RemoveLetter {
+        /// Its number.
+        id: i64,
+        /// Where the answer goes: whether it was there.
+        reply: Reply<bool>,
     },
     /// An event of the collector itself; the writer gives it its identity.
     Own(Box<VerificationEvent>),
@@ -109,9 +123,17 @@ impl Queue {
     /// # Errors
     /// [`Rejected`].
     pub fn push(&self, job: Job) -> Result<(), Rejected> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Rejected::Full,
-            mpsc::error::TrySendError::Closed(_) => Rejected::Stopping,
+        self.place().map(|place| place.send(job))
+    }
+
+    /// A place for one job.
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub fn place(&self) -> Result<mpsc::Permit<'_, Job>, Rejected> {
+        self.jobs.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => Rejected::Full,
+            mpsc::error::TrySendError::Closed(()) => Rejected::Stopping,
         })
     }
 }

@@ -7,12 +7,14 @@ use std::sync::mpsc::SyncSender;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc};
 use veribus_core::{Clock, Source, VerificationEvent};
 
+use super::letters::{Letter, keep};
 use super::prune::{prune, pruned_event};
 use super::queue::{Job, Refused, Reply};
 use crate::pipeline::{Commit, Outcome, Pipeline, TrailState};
 use crate::server::Counters;
 use crate::store::{
-    AUDIT_CURSOR, IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, Store, StoreError,
+    AUDIT_CURSOR, IncomingBatch, IncomingEvent, Inserted, PruneLimit, PruneReport, PruneWhat, Store,
+    StoreError,
 };
 
 /// Events after which no more batches join a transaction.
@@ -49,6 +51,7 @@ struct Waiting {
 struct Group {
     batches: Vec<IncomingBatch>,
     waiting: Vec<Waiting>,
+    letters: Vec<Letter>,
     prunes: Vec<(PruneLimit, Reply<PruneReport>)>,
     events: usize,
     keep_cursor: bool,
@@ -76,6 +79,8 @@ impl Writer {
                     let batch = self.own_batch(*event);
                     group.add(batch, None, None);
                 }
+                Job::SetAside { letter, reply } => group.letters.push(Letter::Arrived { letter, reply }),
+                Job::RemoveLetter { id, reply } => group.letters.push(Letter::Redriven { id, reply }),
                 Job::KeepCursor => group.keep_cursor = true,
                 Job::Tick => group.tick = true,
                 Job::Prune { limit, reply } => group.prunes.push((limit, reply)),
@@ -91,13 +96,16 @@ impl Writer {
     }
 
     fn work(&mut self, group: Group) {
-        let Group { batches, waiting, prunes, keep_cursor, tick, .. } = group;
+        let Group { batches, waiting, letters, prunes, keep_cursor, tick, .. } = group;
         if !batches.is_empty() {
             let result = self.commit(batches);
             answer(waiting, result);
         } else if keep_cursor {
             // If this fails, the trail compares a few more lines after a restart.
             let _ = self.keep_cursor();
+        }
+        if !letters.is_empty() {
+            self.letters(letters);
         }
         if tick {
             self.look_for_gaps();
@@ -135,6 +143,13 @@ impl Writer {
         Refused { code: error.code() }
     }
 
+    fn letters(&mut self, letters: Vec<Letter>) {
+        match keep(&mut *self.store, letters) {
+            Ok(held) => self.counters.hold_letters(held),
+            Err(error) => drop(self.failed(&error)),
+        }
+    }
+
     fn look_for_gaps(&mut self) {
         let (now, steady) = (self.clock.now(), self.clock.steady());
         let audited = self.audited.ingest();
@@ -156,6 +171,9 @@ impl Writer {
     fn prune(&mut self, limit: &PruneLimit) -> Result<PruneReport, StoreError> {
         self.keep_cursor()?;
         let report = prune(&mut *self.store, limit)?;
+        if limit.what == PruneWhat::DeadLetters {
+            self.letters(Vec::new());
+        }
         let said = self.own_batch(pruned_event(&report, self.clock.now()));
         // The rows are gone; a failure to say so is counted like every other failed commit.
         let _ = self.commit(vec![said]);

@@ -1,14 +1,14 @@
 //! What the collector counts about itself, and its Prometheus names.
 
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use veribus_core::LossReason;
 
 use crate::pipeline::Outcome;
-use crate::store::{Inserted, StoreError};
+use crate::receive::{Reception, ReceptionStatus};
+use crate::store::{Inserted, LettersHeld, StoreError};
 
 /// Counters since the start.
 #[derive(Debug, Default)]
@@ -37,6 +37,12 @@ pub struct Counters {
     pub rate_refusals: AtomicU64,
     /// Connections closed at once because there were too many.
     pub connections_refused: AtomicU64,
+    /// Times that a dead letter found no room and stayed with its broker.
+    pub letters_refused: AtomicU64,
+    /// Dead letters that are kept now.
+    letters: AtomicU64,
+    /// Bytes of their bodies.
+    letter_bytes: AtomicU64,
     /// Events of the collector itself that found the queue full.
     pub own_events_lost: AtomicU64,
     /// Events that senders lost, by reason.
@@ -60,6 +66,18 @@ impl Counters {
             add(&self.losses[reason as usize], count);
         }
         *self.last_store_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Keeps how much is set aside now.
+    pub fn hold_letters(&self, held: LettersHeld) {
+        self.letters.store(held.letters, Ordering::Relaxed);
+        self.letter_bytes.store(held.bytes, Ordering::Relaxed);
+    }
+
+    /// How much is set aside now.
+    pub fn letters_held(&self) -> LettersHeld {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LettersHeld { letters: get(&self.letters), bytes: get(&self.letter_bytes) }
     }
 
     /// Keeps the code of a failed transaction until one succeeds.
@@ -125,6 +143,11 @@ impl Counters {
                 &self.connections_refused,
             ),
             (
+                "veribus_collector_dead_letters_refused_total",
+                "Times that a dead letter found no room and stayed with its broker.",
+                &self.letters_refused,
+            ),
+            (
                 "veribus_collector_own_events_lost_total",
                 "Own events that found the queue full.",
                 &self.own_events_lost,
@@ -133,6 +156,40 @@ impl Counters {
             single(out, name, "counter", help, get(value));
         }
     }
+}
+
+/// Writes what became of the parcels of each broker, and whether it is received from.
+pub fn write_receptions(out: &mut String, receptions: &[Arc<Reception>]) {
+    if receptions.is_empty() {
+        return;
+    }
+    let statuses: Vec<_> = receptions.iter().map(|reception| reception.status()).collect();
+    let name = "veribus_collector_parcels_total";
+    family(out, name, "counter", "Parcels from brokers by what became of them.");
+    for status in &statuses {
+        let origin = label(&status.origin);
+        for (result, count) in [("stored", status.stored), ("again", status.again), ("dead", status.dead)] {
+            let _infallible = writeln!(out, "{name}{{origin=\"{origin}\",result=\"{result}\"}} {count}");
+        }
+    }
+    let mut each = |name: &str, kind: &str, help: &str, value: fn(&ReceptionStatus) -> u64| {
+        family(out, name, kind, help);
+        for status in &statuses {
+            let (origin, value) = (label(&status.origin), value(status));
+            let _infallible = writeln!(out, "{name}{{origin=\"{origin}\"}} {value}");
+        }
+    };
+    each("veribus_collector_receiving", "gauge", "1 while parcels of a broker can be received.", |status| {
+        status.receiving.into()
+    });
+    each("veribus_collector_broker_failures_total", "counter", "Times that a broker failed.", |status| {
+        status.failures
+    });
+}
+
+/// A label's value, as the exposition format quotes it.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// Writes a metric without labels.

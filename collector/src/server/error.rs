@@ -86,6 +86,11 @@ impl ApiError {
         self.body.code
     }
 
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.body.message
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -15,8 +15,10 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::State;
+use crate::receive::Notice;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -35,24 +37,29 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Serves `router` until SIGTERM or SIGINT and until the requests under way then are answered; `ready` is called when
-/// both signals are waited for, so that whoever hears of it may stop the collector at once.
+/// Serves `router` until SIGTERM or SIGINT and until the requests under way then are answered; `tell` hears of it
+/// when both signals are waited for, so that whoever hears it may stop the collector at once, and of every other notice.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
     state: &Arc<State>,
-    ready: impl FnOnce(),
+    mut notices: UnboundedReceiver<Notice>,
+    mut tell: impl FnMut(Notice),
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = GracefulShutdown::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    ready();
+    tell(Notice::Ready);
     let mut stop = pin!(async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some(notice) = notices.recv() => {
+                tell(notice);
+                continue;
+            }
             () = &mut stop => break,
         };
         let Ok((stream, peer)) = accepted else {

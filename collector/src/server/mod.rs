@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use veribus_core::SystemClock;
+use veribus_core::transport::{Subscription, TransportError};
 
-pub use counters::{Counters, single};
+pub use counters::{Counters, single, write_receptions};
 pub use error::ApiError;
 pub use listen::Peer;
 pub use state::State;
@@ -28,6 +30,7 @@ use crate::auth::{Authenticator, Token, TokenError};
 use crate::data_dir::{DataDir, DataDirError, DataLock};
 use crate::ingest::{Queue, RateLimit, Writer};
 use crate::pipeline::{Detection, DetectionError, Pipeline, Trail, TrailError, TrailState};
+use crate::receive::{self, Notice, Receiver, Reception};
 use crate::store::{AUDIT_CURSOR, Reader, SqliteStore, Store, StoreError};
 
 /// Where the collector listens unless told otherwise.
@@ -41,12 +44,14 @@ const LIVE_COMMITS: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 
 /// How to run a collector.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// The address to listen on; a loopback one.
     pub listen: SocketAddr,
     /// The data folder.
     pub data: PathBuf,
+    /// Addresses of the brokers to receive from, as `docs/transports.md` has them; they may hold secrets.
+    pub receive: Vec<String>,
     /// Most events a second that the token may send over HTTP; `None` for as many as the store takes.
     pub events_per_second_max: Option<NonZeroU32>,
 }
@@ -57,6 +62,7 @@ pub struct Collector {
     state: Arc<State>,
     writer: thread::JoinHandle<Box<dyn Store>>,
     trail: thread::JoinHandle<()>,
+    subscriptions: Vec<Box<dyn Subscription>>,
     audited: Arc<TrailState>,
     token: Token,
     token_is_new: bool,
@@ -102,6 +108,9 @@ pub enum CollectorError {
     /// The detection rules.
     #[error(transparent)]
     Detection(#[from] DetectionError),
+    /// The address of a broker.
+    #[error("cannot receive from this address")]
+    Receive(#[source] TransportError),
     /// The token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -125,6 +134,8 @@ impl Collector {
         if !config.listen.ip().is_loopback() {
             return Err(CollectorError::NotLoopback { address: config.listen });
         }
+        let subscriptions = config.receive.iter().map(|url| receive::subscribe(url));
+        let subscriptions = subscriptions.collect::<Result<Vec<_>, _>>().map_err(CollectorError::Receive)?;
         let dir = DataDir::create(&config.data)?;
         let lock = dir.lock()?;
         let failed = |source| CollectorError::Store { path: dir.database(), source };
@@ -141,6 +152,7 @@ impl Collector {
         let trail = Trail::open(&dir.audit_log(), reader()?, commits, Arc::clone(&audited), keeper)?;
         let (live, _) = broadcast::channel(LIVE_COMMITS);
         let counters = Arc::new(Counters::default());
+        counters.hold_letters(reader()?.letters_held().map_err(failed)?);
         let writer = Writer {
             store: Box::new(store),
             pipeline: Pipeline::new(detection),
@@ -153,6 +165,7 @@ impl Collector {
         };
         let door = Authenticator::new(&token)?;
         let mut state = State::new(dir, door, queue, live, counters, Arc::clone(&audited));
+        state.receptions = subscriptions.iter().map(|s| Arc::new(Reception::new(s.origin()))).collect();
         state.rate = config.events_per_second_max.map(RateLimit::new);
         let spawn = |name: &str| thread::Builder::new().name(name.into());
         let writer = spawn("veribus-writer").spawn(|| writer.run()).map_err(CollectorError::Threads)?;
@@ -162,6 +175,7 @@ impl Collector {
             state: Arc::new(state),
             writer,
             trail,
+            subscriptions,
             audited,
             token,
             token_is_new,
@@ -182,12 +196,18 @@ impl Collector {
         self.token_is_new.then_some(&self.token)
     }
 
-    /// Calls `ready` once a signal stops it in good order, and serves until SIGTERM or SIGINT. Then: no new requests, those under way are answered, everything
-    /// answered is in the trail, the cursor is kept.
+    /// Where it receives from beside HTTP, without secrets.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.state.receptions.iter().map(|reception| reception.origin())
+    }
+
+    /// Serves until SIGTERM or SIGINT; `tell` hears when such a signal stops it in good order, and how it stands with
+    /// the brokers. Then: no new requests and parcels, those under way are answered and settled, everything answered
+    /// is in the trail, the cursor is kept.
     ///
     /// # Errors
     /// [`CollectorError::Threads`], [`CollectorError::Fault`], [`CollectorError::Store`].
-    pub fn serve(self, ready: impl FnOnce()) -> Result<(), CollectorError> {
+    pub fn serve(mut self, tell: impl FnMut(Notice)) -> Result<(), CollectorError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -195,23 +215,42 @@ impl Collector {
         let database = self.state.dir().database();
         let tick = self.state.queue.ticker();
         let router = api::router(Arc::clone(&self.state));
-        runtime.block_on(async {
-            self.listener.set_nonblocking(true).map_err(CollectorError::Threads)?;
-            let listener = TcpListener::from_std(self.listener).map_err(CollectorError::Threads)?;
+        let (notices, noticed) = unbounded_channel();
+        let receivers = self.receive(&notices).map_err(CollectorError::Threads)?;
+        let served = runtime.block_on(async {
+            self.listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(self.listener)?;
             tokio::spawn(async move {
                 while tick() {
                     tokio::time::sleep(TICK).await;
                 }
             });
-            listen::serve(listener, router, &self.state, ready).await.map_err(CollectorError::Threads)
-        })?;
+            listen::serve(listener, router, &self.state, noticed, tell).await
+        });
+        self.state.stop();
+        let received = receivers.into_iter().try_for_each(thread::JoinHandle::join);
         // The last senders of jobs go with the state and the runtime, so the writer and then the trail come to an end.
         drop(self.state);
         drop(runtime);
         let mut store = self.writer.join().map_err(|_| CollectorError::Fault { thread: "writer" })?;
         self.trail.join().map_err(|_| CollectorError::Fault { thread: "audit trail" })?;
         keep_cursor(&mut *store, &self.audited)
-            .map_err(|source| CollectorError::Store { path: database, source })
+            .map_err(|source| CollectorError::Store { path: database, source })?;
+        received.map_err(|_| CollectorError::Fault { thread: "receiving" })?;
+        served.map_err(CollectorError::Threads)
+    }
+
+    /// Starts a thread for each subscription.
+    fn receive(&mut self, notices: &UnboundedSender<Notice>) -> io::Result<Vec<thread::JoinHandle<()>>> {
+        let state = &self.state;
+        let subscriptions = std::mem::take(&mut self.subscriptions).into_iter().zip(&state.receptions);
+        let receivers = subscriptions.map(|(subscription, reception)| {
+            let (queue, counters) = (state.queue.clone(), Arc::clone(&state.counters));
+            let (reception, stopping) = (Arc::clone(reception), state.stopping());
+            let receiver = Receiver::new(subscription, reception, queue, counters, stopping, notices.clone());
+            thread::Builder::new().name("veribus-receive".into()).spawn(|| receiver.run())
+        });
+        receivers.collect()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::auth::{AuthError, Authenticator, FailureLimiter};
 use crate::data_dir::DataDir;
 use crate::ingest::{Job, Queue, RateLimit};
 use crate::pipeline::{Commit, NO_IDENTITY, TrailState};
+use crate::receive::Reception;
 
 /// Watchers of the live stream at once.
 const WATCHERS_MAX: usize = 64;
@@ -35,6 +36,8 @@ pub struct State {
     pub audited: Arc<TrailState>,
     /// A place for each watcher of the live stream.
     pub watchers: Arc<Semaphore>,
+    /// Brokers that it receives from.
+    pub receptions: Vec<Arc<Reception>>,
     /// When it started.
     pub started: Instant,
     stopping: watch::Sender<bool>,
@@ -60,6 +63,7 @@ impl State {
             counters,
             audited,
             watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            receptions: Vec::new(),
             started: Instant::now(),
             stopping: watch::Sender::new(false),
             auth_event_due: AtomicBool::new(true),

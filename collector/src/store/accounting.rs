@@ -8,7 +8,7 @@ use veribus_core::{InstanceId, Timestamp};
 
 use super::ledger::{self, Lane};
 use super::record::source_from_json;
-use super::{Reader, StoreError, schema};
+use super::{LettersHeld, Reader, StoreError, schema};
 
 /// Holes of one producer that are listed; the sums are of all.
 const HOLES_SHOWN: usize = 100;
@@ -18,6 +18,9 @@ const HOLES_SHOWN: usize = 100;
 pub struct Accounting {
     /// The newest first.
     pub producers: Vec<ProducerAccount>,
+    /// Parcels that could not be read and are kept: whose events they hold is not known.
+    #[serde(default)]
+    pub dead_letters: LettersHeld,
 }
 
 /// The books of one bus start: `given = stored once + lost + pending + missing`, for every lane.
@@ -80,7 +83,7 @@ impl Reader {
         )?;
         let wanted = only.map(|instance| i64::from_ne_bytes(instance.0.to_ne_bytes()));
         let mut rows = find.query((wanted, most))?;
-        let mut accounting = Accounting::default();
+        let mut accounting = Accounting { dead_letters: self.letters_held()?, ..Accounting::default() };
         while let Some(row) = rows.next()? {
             let (instance, mut producer) = read(row)?;
             // Numbers that no bus start vouches for may never have been given: they have no holes.

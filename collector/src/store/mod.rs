@@ -6,6 +6,7 @@
 mod accounting;
 mod alert;
 mod books;
+mod dead_letter;
 mod lanes;
 mod ledger;
 mod query;
@@ -23,6 +24,7 @@ use veribus_core::{Account, Attributes, EventId, Losses, Source, Timestamp, Veri
 pub use accounting::{Accounting, ProducerAccount, ShownHole};
 pub use alert::{QUIET, StoredAlert};
 pub use books::{Books, Claim, Hole};
+pub use dead_letter::{DeadLetter, LettersHeld, SetAside, Undeliverable};
 pub use ledger::{Gap, Lane};
 pub use query::{Query, QueryError};
 pub use reader::{Reader, StoredEvent, json_line};
@@ -139,6 +141,24 @@ pub trait Transaction {
     /// [`StoreError`].
     fn set_gap(&mut self, gap: &Gap) -> Result<(), StoreError>;
 
+    /// Keeps what cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError::LettersFull`]: nothing was changed, and the transaction goes on; else as all of them.
+    fn set_aside(&mut self, letter: &Undeliverable) -> Result<SetAside, StoreError>;
+
+    /// Removes a dead letter; `false` if there is none of this number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn remove_letter(&mut self, id: i64) -> Result<bool, StoreError>;
+
+    /// How much is set aside.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn letters_held(&self) -> Result<LettersHeld, StoreError>;
+
     /// Losses that this transaction heard of for the first time.
     fn lost(&self) -> Losses;
 
@@ -200,6 +220,14 @@ pub enum StoreError {
         #[source]
         source: RecordError,
     },
+    /// No more dead letters are taken.
+    #[error("{letters} dead letters of {bytes} bytes are kept, and no more are taken")]
+    LettersFull {
+        /// How many there are.
+        letters: u64,
+        /// Bytes of their bodies.
+        bytes: u64,
+    },
     /// SQLite refused.
     #[error("the store cannot be read or written")]
     Sqlite(#[from] rusqlite::Error),
@@ -215,6 +243,7 @@ impl StoreError {
             StoreError::Library { .. } => "STORE_LIBRARY",
             StoreError::Open { .. } => "STORE_OPEN",
             StoreError::Record { .. } => "STORE_RECORD",
+            StoreError::LettersFull { .. } => "DEAD_LETTERS_FULL",
             StoreError::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => "STORE_FULL",
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "STORE_CORRUPT",

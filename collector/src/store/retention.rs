@@ -17,6 +17,9 @@ pub enum PruneWhat {
     Alerts,
     /// Events, by their time.
     Events,
+    /// Dead letters, by the time when they came last.
+    #[serde(rename = "dead-letters")]
+    DeadLetters,
 }
 
 impl PruneWhat {
@@ -25,6 +28,7 @@ impl PruneWhat {
         match self {
             PruneWhat::Alerts => "alerts",
             PruneWhat::Events => "events",
+            PruneWhat::DeadLetters => "dead-letters",
         }
     }
 }
@@ -52,6 +56,7 @@ pub struct PruneReport {
 }
 
 const OLD_ALERTS: &str = "FROM alerts WHERE last_seen < ?1";
+const OLD_LETTERS: &str = "FROM dead_letters WHERE last_at < ?1";
 const OLD_EVENTS: &str = "FROM events WHERE time < ?1 AND ingest <= \
     coalesce((SELECT ingest FROM cursors WHERE name = ?2), 0)";
 
@@ -61,6 +66,9 @@ pub(super) fn count(connection: &Connection, limit: &PruneLimit) -> Result<u64, 
     let rows: i64 = match limit.what {
         PruneWhat::Alerts => {
             connection.query_row(&format!("SELECT count(*) {OLD_ALERTS}"), params![before], |r| r.get(0))?
+        }
+        PruneWhat::DeadLetters => {
+            connection.query_row(&format!("SELECT count(*) {OLD_LETTERS}"), params![before], |r| r.get(0))?
         }
         PruneWhat::Events => connection.query_row(
             &format!("SELECT count(*) {OLD_EVENTS}"),
@@ -79,6 +87,11 @@ pub(super) fn delete(connection: &Connection, limit: &PruneLimit, most: u32) -> 
             .prepare_cached(&format!(
                 "DELETE FROM alerts WHERE (rule, entity, first_seen) IN \
                  (SELECT rule, entity, first_seen {OLD_ALERTS} ORDER BY last_seen LIMIT ?2)"
+            ))?
+            .execute(params![before, most])?,
+        PruneWhat::DeadLetters => connection
+            .prepare_cached(&format!(
+                "DELETE FROM dead_letters WHERE id IN (SELECT id {OLD_LETTERS} ORDER BY id LIMIT ?2)"
             ))?
             .execute(params![before, most])?,
         PruneWhat::Events => connection

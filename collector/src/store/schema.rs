@@ -1,14 +1,17 @@
-//! The tables of version 2, the step up from version 1, and the refusal of a database that a newer version wrote.
+//! The tables of version 3, the steps up from older ones, and the refusal of a database that a newer version wrote.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
 /// Version of the tables, kept in `user_version`.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+pub(super) const SCHEMA_VERSION: i32 = 3;
 
 /// The version that brought the ledger of bus starts.
 pub(super) const LEDGER_SINCE: i32 = 2;
+
+/// The version that brought dead letters.
+pub(super) const LETTERS_SINCE: i32 = 3;
 
 /// `vbus` in ASCII, kept in `application_id`: this file is a veribus store.
 const APPLICATION_ID: i32 = 0x7662_7573;
@@ -105,28 +108,47 @@ CREATE TABLE gaps (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What version 3 adds: parcels that cannot be read. Numbers are never used twice.
+const LETTERS: &str = "
+CREATE TABLE dead_letters (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash       BLOB NOT NULL UNIQUE,
+    origin     TEXT NOT NULL,
+    parcel     TEXT,
+    code       TEXT NOT NULL,
+    reason     TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    encoding   TEXT NOT NULL,
+    deliveries INTEGER NOT NULL,
+    parcels    INTEGER NOT NULL,
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    body       BLOB NOT NULL
+) STRICT;
+CREATE INDEX dead_letters_bytes ON dead_letters(bytes);
+";
+
+/// The steps: what each version adds to the one before.
+const STEPS: [&str; SCHEMA_VERSION as usize] = [TABLES, LEDGER, LETTERS];
+
 /// Makes the tables in an empty database, adds what an older one lacks, or checks that they are of this version.
 ///
 /// # Errors
 /// [`StoreError::Version`] for a newer version; [`StoreError::Foreign`] for another program's database.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
-    match version(connection)? {
-        0 => {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(TABLES)?;
-            transaction.execute_batch(LEDGER)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        1 => {
-            let transaction = connection.transaction()?;
-            transaction.execute_batch(LEDGER)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-            Ok(transaction.commit()?)
-        }
-        _ => Ok(()),
+    let found = version(connection)?;
+    let missing = &STEPS[usize::try_from(found).unwrap_or(0)..];
+    if missing.is_empty() {
+        return Ok(());
     }
+    let transaction = connection.transaction()?;
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(transaction.commit()?)
 }
 
 /// The version of a database that this program can work with; 0 if it is empty.

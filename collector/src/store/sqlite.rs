@@ -13,8 +13,8 @@ use super::books::Books;
 use super::lanes::{LaneCache, Lanes};
 use super::ledger::{self, Gap, Lane, Ledger};
 use super::{
-    IncomingBatch, IncomingEvent, Ingest, Inserted, PruneLimit, Store, StoreError, StoredAlert, Transaction,
-    record, retention, schema,
+    IncomingBatch, IncomingEvent, Ingest, Inserted, LettersHeld, PruneLimit, SetAside, Store, StoreError,
+    StoredAlert, Transaction, Undeliverable, dead_letter, record, retention, schema,
 };
 
 /// Older versions have a bug that can corrupt a database in WAL mode.
@@ -247,6 +247,18 @@ impl Transaction for SqliteTransaction<'_> {
 
     fn set_gap(&mut self, gap: &Gap) -> Result<(), StoreError> {
         ledger::set_gap(self.open.connection, gap)
+    }
+
+    fn set_aside(&mut self, letter: &Undeliverable) -> Result<SetAside, StoreError> {
+        dead_letter::set_aside(self.open.connection, letter)
+    }
+
+    fn remove_letter(&mut self, id: i64) -> Result<bool, StoreError> {
+        dead_letter::remove(self.open.connection, id)
+    }
+
+    fn letters_held(&self) -> Result<LettersHeld, StoreError> {
+        dead_letter::held(self.open.connection)
     }
 
     fn lost(&self) -> Losses {
