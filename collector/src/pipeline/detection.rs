@@ -4,6 +4,8 @@
 //! [`REPLAY_WINDOW`] and [`REPLAY_EVENTS`]; alerts that this gives again replace nothing, because they are stored.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 use veribus_core::Timestamp;
@@ -16,6 +18,8 @@ use crate::store::{Reader, StoreError, StoredAlert};
 const REPLAY_WINDOW: Duration = Duration::from_secs(7 * 86_400);
 /// How many events it takes at most: about a second of work.
 const REPLAY_EVENTS: u32 = 200_000;
+/// Events of a commit for which a thread is worth its start.
+const BESIDE_EVENTS_MIN: usize = 200;
 /// Events read at once.
 const REPLAY_CHUNK: u32 = 4_096;
 
@@ -69,6 +73,35 @@ impl Detection {
             .filter_map(|id| self.detector.alert(id))
             .map(|alert| to_stored(&alert))
             .collect())
+    }
+
+    /// [`Detection::observe`] on a thread of its own while `work` is done on this one, if it is worth one.
+    ///
+    /// # Errors
+    /// That of `work` or of [`Detection::observe`].
+    pub(super) fn observe_beside(
+        &mut self,
+        commit: &Commit,
+        work: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<Vec<StoredAlert>, StoreError> {
+        let events: usize = commit.batches.iter().map(|batch| batch.events.len()).sum();
+        if events < BESIDE_EVENTS_MIN {
+            work()?;
+            return self.observe(commit);
+        }
+        let detection = &mut *self;
+        let (worked, observed) = thread::scope(|scope| {
+            let named = thread::Builder::new().name("veribus-detect".into());
+            let observing = named.spawn_scoped(scope, move || detection.observe(commit));
+            let worked = work();
+            (
+                worked,
+                observing.ok().map(|observing| observing.join().unwrap_or_else(|panic| resume_unwind(panic))),
+            )
+        });
+        worked?;
+        // Where no thread can be had it is done here.
+        observed.unwrap_or_else(|| self.observe(commit))
     }
 
     /// A transaction was not committed: what the detector saw of it never happened.

@@ -18,9 +18,7 @@ pub use detection::{Detection, DetectionError};
 pub use identity::{Identity, NO_IDENTITY};
 pub use trail::{Trail, TrailError, TrailState};
 
-use crate::store::{
-    AUDIT_CURSOR, Gap, IncomingBatch, IncomingEvent, Ingest, Inserted, Store, StoreError, Transaction,
-};
+use crate::store::{AUDIT_CURSOR, Gap, IncomingBatch, IncomingEvent, Ingest, Inserted, Store, StoreError};
 
 /// The state of the stages between transactions.
 #[derive(Debug)]
@@ -98,15 +96,22 @@ impl Pipeline {
     ) -> Result<Outcome, StoreError> {
         let mut transaction = store.begin()?;
         self.identity.assign(&mut batches);
-        let mut answers = insert(&mut *transaction, &batches)?;
-        let asked = batches.len();
+        let mut answers =
+            batches.iter().map(|batch| transaction.admit(batch)).collect::<Result<Vec<_>, _>>()?;
+        let mut commit = Commit::of(&batches, &answers);
+        let write =
+            || batches.iter().zip(&answers).try_for_each(|(b, answers)| transaction.write(b, answers));
+        let mut alerts = self.detection.observe_beside(&commit, write)?;
+        for (batch, answers) in batches.iter().zip(&mut answers) {
+            transaction.judge(batch, answers)?;
+        }
         if let Some(mut noticed) = conflict::noticed(&batches, &answers, now) {
             self.identity.assign(std::slice::from_mut(&mut noticed));
-            answers.push(transaction.insert(&noticed)?);
-            batches.push(noticed);
+            let stored = [transaction.insert(&noticed)?];
+            let said = Commit::of(&[noticed], &stored);
+            alerts.extend(self.detection.observe(&said)?);
+            commit.batches.extend(said.batches);
         }
-        let commit = Commit::of(&batches, &answers);
-        let alerts = self.detection.observe(&commit)?;
         for alert in &alerts {
             transaction.save_alert(alert)?;
         }
@@ -118,7 +123,6 @@ impl Pipeline {
         transaction.commit()?;
         self.ingest = commit.range().map_or(self.ingest, |(_, last)| last);
         let conflicts = conflict::count(&answers);
-        answers.truncate(asked);
         Ok(Outcome { answers, commit: Arc::new(commit), alerts: alerts.len(), conflicts, losses })
     }
 
@@ -126,11 +130,4 @@ impl Pipeline {
     pub fn detection_mut(&mut self) -> &mut Detection {
         &mut self.detection
     }
-}
-
-fn insert(
-    transaction: &mut dyn Transaction,
-    batches: &[IncomingBatch],
-) -> Result<Vec<Vec<Inserted>>, StoreError> {
-    batches.iter().map(|batch| transaction.insert(batch)).collect()
 }

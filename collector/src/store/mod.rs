@@ -6,6 +6,7 @@
 mod accounting;
 mod alert;
 mod books;
+mod checkpoint;
 mod dead_letter;
 mod lanes;
 mod ledger;
@@ -13,6 +14,7 @@ mod query;
 mod reader;
 mod record;
 mod retention;
+mod rows;
 mod schema;
 mod sqlite;
 mod when;
@@ -123,11 +125,35 @@ pub trait Store: Send {
 
 /// Changes that happen together or not at all.
 pub trait Transaction {
-    /// Stores the events that are new; the answer has one entry for each, in order.
+    /// Numbers the events that are new; the answer has one entry for each, in order. What is known already is
+    /// `Duplicate` until [`Transaction::judge`] has compared it.
     ///
     /// # Errors
     /// [`StoreError`]; the transaction is then of no more use.
-    fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError>;
+    fn admit(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError>;
+
+    /// Writes the events that were admitted as new.
+    ///
+    /// # Errors
+    /// As [`Transaction::admit`].
+    fn write(&mut self, batch: &IncomingBatch, answers: &[Inserted]) -> Result<(), StoreError>;
+
+    /// Once every batch that was admitted is written: finds the `Conflict`s among the known, and counts.
+    ///
+    /// # Errors
+    /// As [`Transaction::admit`].
+    fn judge(&mut self, batch: &IncomingBatch, answers: &mut [Inserted]) -> Result<(), StoreError>;
+
+    /// Stores the events that are new, of one batch alone.
+    ///
+    /// # Errors
+    /// As [`Transaction::admit`].
+    fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
+        let mut answers = self.admit(batch)?;
+        self.write(batch, &answers)?;
+        self.judge(batch, &mut answers)?;
+        Ok(answers)
+    }
 
     /// Stores an alert in place of what is stored of it: same rule and entity, less than [`QUIET`] apart.
     ///

@@ -7,11 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
-use veribus_core::{Attributes, EventId, InstanceId, Losses, Source};
+use veribus_core::{Attributes, InstanceId, Losses, Source};
 
 use super::books::Books;
+use super::checkpoint::Checkpointer;
 use super::lanes::{LaneCache, Lanes};
 use super::ledger::{self, Gap, Lane, Ledger};
+use super::rows::{Rows, Sent};
 use super::{
     IncomingBatch, IncomingEvent, Ingest, Inserted, LettersHeld, PruneLimit, SetAside, Store, StoreError,
     StoredAlert, Transaction, Undeliverable, dead_letter, record, retention, schema,
@@ -21,6 +23,8 @@ use super::{
 ///
 /// Source: sqlite.org/wal.html, "The WAL-reset bug".
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// Bytes of a page of a new database.
+const PAGE_BYTES: u32 = 16_384;
 /// Senders whose row is kept in memory.
 const SOURCES_MAX: usize = 1_024;
 /// Prepared statements that are kept.
@@ -34,6 +38,7 @@ pub struct SqliteStore {
     sources: HashMap<String, i64>,
     unsettled: HashSet<Lane>,
     next_ingest: Ingest,
+    checkpointer: Checkpointer,
 }
 
 impl SqliteStore {
@@ -53,12 +58,15 @@ impl SqliteStore {
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         schema::version(&connection)?;
+        // Of a new database; one that is there keeps its own. Fewer and larger pages cost less where rows are appended.
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.pragma_update(None, "cache_size", -32_768)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         schema::prepare(&mut connection)?;
         let last: Ingest = connection.query_row(
@@ -73,6 +81,7 @@ impl SqliteStore {
             lanes: LaneCache::default(),
             sources: HashMap::new(),
             next_ingest: last + 1,
+            checkpointer: Checkpointer::start(path)?,
         })
     }
 }
@@ -83,7 +92,8 @@ impl Store for SqliteStore {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let open = OpenTransaction { connection, committed: false };
         let transaction = SqliteTransaction {
-            insert: connection.prepare_cached(INSERT)?,
+            rows: Rows::new(connection)?,
+            checkpointer: &self.checkpointer,
             stored: connection.prepare_cached("SELECT record FROM events WHERE id = ?1")?,
             lanes: Some(Lanes::new(connection, &mut self.lanes)?),
             sources: &mut self.sources,
@@ -110,10 +120,6 @@ impl Store for SqliteStore {
     }
 }
 
-const INSERT: &str = "INSERT INTO events \
-    (ingest, id, time, received, source, kind, action, outcome, severity, actor, ip, trace, record) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-
 /// Rolls back when dropped before its end.
 struct OpenTransaction<'s> {
     connection: &'s Connection,
@@ -129,8 +135,12 @@ impl Drop for OpenTransaction<'_> {
     }
 }
 
+/// What holds for the lanes of a transaction.
+const OPEN: &str = "present until the end of the transaction";
+
 struct SqliteTransaction<'s> {
-    insert: CachedStatement<'s>,
+    rows: Rows<'s>,
+    checkpointer: &'s Checkpointer,
     stored: CachedStatement<'s>,
     lanes: Option<Lanes<'s>>,
     sources: &'s mut HashMap<String, i64>,
@@ -142,41 +152,9 @@ struct SqliteTransaction<'s> {
 }
 
 impl SqliteTransaction<'_> {
-    fn insert_one(
-        &mut self,
-        batch: &IncomingBatch,
-        source: i64,
-        incoming: &IncomingEvent,
-    ) -> Result<Inserted, StoreError> {
-        let event = &*incoming.event;
-        let lanes = self.lanes.as_mut().expect("present until the end of the transaction");
-        if !lanes.insert(event.id)? {
-            return self.compare(event.id, incoming);
-        }
-        let actor = event.actor.as_ref();
-        let ingest = self.next_ingest;
-        self.insert.execute(params![
-            ingest,
-            &event.id.bits().to_be_bytes(),
-            event.time.as_nanos(),
-            batch.received.as_nanos(),
-            source,
-            event.kind.name(),
-            event.action.as_str(),
-            event.outcome.id(),
-            event.severity.id(),
-            actor.and_then(|a| a.name.as_ref()).map(|n| n.as_str()),
-            actor.and_then(|a| a.ip).map(|ip| ip.to_string()),
-            event.trace.as_ref().map(|t| t.trace_id.to_bytes()),
-            incoming.record,
-        ])?;
-        self.next_ingest += 1;
-        Ok(Inserted::Stored(ingest))
-    }
-
     /// Whether a known id comes with the content it has. What retention has deleted is not compared.
-    fn compare(&mut self, id: EventId, incoming: &IncomingEvent) -> Result<Inserted, StoreError> {
-        let key = id.bits().to_be_bytes();
+    fn compare(&mut self, incoming: &IncomingEvent) -> Result<Inserted, StoreError> {
+        let key = incoming.event.id.bits().to_be_bytes();
         let stored: Option<String> = self.stored.query_row([&key[..]], |row| row.get(0)).optional()?;
         let Some(stored) = stored else { return Ok(Inserted::Duplicate) };
         let same = stored == incoming.record || record::decode(&stored).is_ok_and(|e| e == *incoming.event);
@@ -184,12 +162,8 @@ impl SqliteTransaction<'_> {
     }
 
     /// Counts by bus start; only a sender that says which one it is promises that its lanes have no holes.
-    fn keep_books(
-        &mut self,
-        batch: &IncomingBatch,
-        source: i64,
-        answers: &[Inserted],
-    ) -> Result<(), StoreError> {
+    fn keep_books(&mut self, batch: &IncomingBatch, answers: &[Inserted]) -> Result<(), StoreError> {
+        let source = self.source(&batch.source, &batch.extra)?;
         let of = |index: usize| batch.events[index].event.id.instance();
         let itself = batch.account.as_ref().map(|account| account.instance);
         let mut at = 0;
@@ -199,12 +173,6 @@ impl SqliteTransaction<'_> {
             let known = (itself == Some(instance)).then_some(source);
             self.ledger.count(instance, answers[at..end].iter().copied(), known, batch.received);
             at = end;
-        }
-        let lanes = self.lanes.as_mut().expect("present until the end of the transaction");
-        for (instance, lane) in lanes.take_uneven() {
-            if itself == Some(InstanceId(instance)) {
-                self.ledger.touch(Lane { instance: InstanceId(instance), lane });
-            }
         }
         if let Some(account) = batch.account.as_ref().filter(|account| !account.is_empty()) {
             self.ledger.count(account.instance, [].into_iter(), Some(source), batch.received);
@@ -234,15 +202,44 @@ impl SqliteTransaction<'_> {
 }
 
 impl Transaction for SqliteTransaction<'_> {
-    fn insert(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
-        let source = self.source(&batch.source, &batch.extra)?;
-        let answers: Vec<Inserted> = batch
-            .events
-            .iter()
-            .map(|incoming| self.insert_one(batch, source, incoming))
-            .collect::<Result<_, _>>()?;
-        self.keep_books(batch, source, &answers)?;
+    fn admit(&mut self, batch: &IncomingBatch) -> Result<Vec<Inserted>, StoreError> {
+        let lanes = self.lanes.as_mut().expect(OPEN);
+        let mut answers = Vec::with_capacity(batch.events.len());
+        for incoming in &batch.events {
+            answers.push(if lanes.insert(incoming.event.id)? {
+                self.next_ingest += 1;
+                Inserted::Stored(self.next_ingest - 1)
+            } else {
+                Inserted::Duplicate
+            });
+        }
+        let itself = batch.account.as_ref().map(|account| account.instance);
+        for (instance, lane) in lanes.take_uneven() {
+            if itself == Some(InstanceId(instance)) {
+                self.ledger.touch(Lane { instance: InstanceId(instance), lane });
+            }
+        }
         Ok(answers)
+    }
+
+    fn write(&mut self, batch: &IncomingBatch, answers: &[Inserted]) -> Result<(), StoreError> {
+        let sent = Sent { received: batch.received, source: self.source(&batch.source, &batch.extra)? };
+        let mut new = Vec::with_capacity(batch.events.len());
+        for (incoming, answer) in batch.events.iter().zip(answers) {
+            if let Inserted::Stored(ingest) = answer {
+                new.push((*ingest, incoming));
+            }
+        }
+        Ok(self.rows.write(&new, sent)?)
+    }
+
+    fn judge(&mut self, batch: &IncomingBatch, answers: &mut [Inserted]) -> Result<(), StoreError> {
+        for (incoming, answer) in batch.events.iter().zip(&mut *answers) {
+            if *answer == Inserted::Duplicate {
+                *answer = self.compare(incoming)?;
+            }
+        }
+        self.keep_books(batch, answers)
     }
 
     fn set_gap(&mut self, gap: &Gap) -> Result<(), StoreError> {
@@ -282,7 +279,7 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-        let mut lanes = self.lanes.take().expect("present until the end of the transaction");
+        let mut lanes = self.lanes.take().expect(OPEN);
         lanes.write()?;
         self.ledger.write(self.open.connection)?;
         self.open.connection.execute_batch("COMMIT")?;
@@ -290,6 +287,7 @@ impl Transaction for SqliteTransaction<'_> {
         std::mem::take(&mut self.ledger).settle_into(self.unsettled);
         self.open.committed = true;
         *self.last_ingest = self.next_ingest;
+        self.checkpointer.committed(self.open.connection);
         Ok(())
     }
 }
@@ -306,7 +304,7 @@ impl Drop for SqliteTransaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use veribus_core::{Timestamp, VerificationEvent, event};
+    use veribus_core::{EventId, Timestamp, VerificationEvent, event};
 
     fn batch(events: Vec<VerificationEvent>) -> IncomingBatch {
         let events = events.into_iter().map(IncomingEvent::new).collect();
