@@ -107,6 +107,8 @@ pub enum Command {
     Prune(commands::prune::Args),
     /// Check that everything needed is there and reachable
     Doctor(commands::doctor::Args),
+    /// Measure how many events a second a collector stores
+    Bench(commands::bench::Args),
     /// Print a completion script for a shell
     Completions(commands::completions::Args),
 }

@@ -3,6 +3,7 @@
 pub mod accounting;
 pub mod alerts;
 pub mod audit;
+pub mod bench;
 pub mod collector;
 pub mod completions;
 pub mod deadletters;
@@ -41,6 +42,7 @@ pub fn run(command: Command, out: &mut Output) -> Result<Exit, CommandError> {
         Command::Spool(args) => spool::run(args, out),
         Command::Prune(args) => prune::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
+        Command::Bench(args) => bench::run(&args, out),
         Command::Completions(args) => completions::run(args, out),
     }
 }
