@@ -109,7 +109,13 @@ fn as_somebody_else(args: &[&str]) -> Finished {
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(&program);
     command.args(args).env("TMPDIR", "/tmp").current_dir("/").uid(65534).gid(65534).stdin(Stdio::null());
-    command.output().unwrap().into()
+    loop {
+        match command.output() {
+            // Another test's child was forked while the copy was being written, and holds it open until it execs.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            output => return output.unwrap().into(),
+        }
+    }
 }
 
 #[test]
