@@ -12,6 +12,10 @@ pub mod forward;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+mod per_process;
+
+pub use per_process::PerProcess;
+
 #[cfg(feature = "webhook")]
 pub use alert::WebhookSink;
 #[cfg(feature = "alert")]

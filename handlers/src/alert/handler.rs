@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use veribus_core::{Clock, EventHandler, HandlerError, Severity, SystemClock, VerificationEvent};
+use veribus_core::{
+    Clock, EventHandler, HandlerError, HandlerFactory, Severity, SystemClock, VerificationEvent,
+};
 
 use super::entity::Entity;
 use super::message::Alert;
-use super::outbox::{AlertWatch, Outbox, count};
+use super::outbox::{AlertWatch, Counters, Outbox, count};
 use super::rule::AlertRule;
-use super::sink::AlertSink;
+use super::sink::{AlertSink, SinkFactory};
 use super::tracker::Tracker;
+use crate::PerProcess;
 
 const ENTITIES_MAX: usize = 10_000;
 const COOLDOWN: Duration = Duration::from_secs(600);
@@ -38,6 +41,7 @@ pub struct AlertHandler {
     tracker: Tracker,
     outboxes: Vec<Outbox>,
     clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
     watch: AlertWatch,
 }
 
@@ -92,15 +96,16 @@ impl AlertBuilder {
                     .severity(Severity::High),
             ]
         };
-        let watch = AlertWatch::default();
-        let outbox = |sink| Outbox::new(sink, Arc::clone(&watch.0));
+        let counters = Arc::<Counters>::default();
+        let outbox = |sink| Outbox::new(sink, Arc::clone(&counters));
         AlertHandler {
             rules: if self.rules.is_empty() { defaults() } else { self.rules },
             cooldown: self.cooldown,
             tracker: Tracker::new(self.entities_max),
             outboxes: self.sinks.into_iter().map(outbox).collect(),
             clock: self.clock,
-            watch,
+            watch: AlertWatch(PerProcess::new(Arc::clone(&counters))),
+            counters,
         }
     }
 }
@@ -135,17 +140,17 @@ impl AlertHandler {
             }
             let entity = Entity::of(event);
             if entity.is_none() && rule.counts() {
-                count(&self.watch.0.without_entity);
+                count(&self.counters.without_entity);
                 continue;
             }
             let (track, evicted) = self.tracker.touch((index, entity.clone()));
             if evicted {
-                count(&self.watch.0.evicted);
+                count(&self.counters.evicted);
             }
             let Some(run) = track.window.add(event.time, rule.events, rule.within) else { continue };
             if track.quiet_until.is_some_and(|until| now < until) {
                 track.suppressed += 1;
-                count(&self.watch.0.suppressed);
+                count(&self.counters.suppressed);
                 continue;
             }
             track.quiet_until = Some(now + rule.cooldown.unwrap_or(self.cooldown));
@@ -160,7 +165,7 @@ impl AlertHandler {
                 suppressed: std::mem::take(&mut track.suppressed),
                 event: Arc::clone(event),
             });
-            count(&self.watch.0.raised);
+            count(&self.counters.raised);
             self.outboxes.iter_mut().for_each(|outbox| outbox.push(Arc::clone(&alert)));
         }
     }
@@ -196,5 +201,24 @@ impl EventHandler for AlertHandler {
 
     fn flush_every(&self) -> Option<Duration> {
         Some(FLUSH_EVERY)
+    }
+
+    /// A child begins with no event seen and no alert raised.
+    fn for_child(&self) -> Option<HandlerFactory> {
+        let sinks: Vec<SinkFactory> = self.outboxes.iter().map(Outbox::for_child).collect::<Option<_>>()?;
+        let (rules, cooldown, clock) = (self.rules.clone(), self.cooldown, Arc::clone(&self.clock));
+        let (entities_max, watch) = (self.tracker.tracks_max(), self.watch.clone());
+        Some(Box::new(move || {
+            let settings = AlertBuilder {
+                rules: rules.clone(),
+                sinks: sinks.iter().map(|again| again()).collect(),
+                cooldown,
+                entities_max,
+                clock: Arc::clone(&clock),
+            };
+            let made = settings.build();
+            watch.0.set(Arc::clone(&made.counters));
+            Ok(Box::new(AlertHandler { watch: watch.clone(), ..made }))
+        }))
     }
 }

@@ -21,7 +21,7 @@ pub use handler::{AlertBuilder, AlertHandler};
 pub use message::Alert;
 pub use outbox::{AlertCounts, AlertWatch};
 pub use rule::AlertRule;
-pub use sink::{AlertSink, SinkError};
+pub use sink::{AlertSink, SinkError, SinkFactory};
 pub use stdout::StdoutSink;
 #[cfg(feature = "webhook")]
 pub use webhook::{WebhookError, WebhookSink};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::message::Alert;
-use super::sink::{AlertSink, SinkError};
+use super::sink::{AlertSink, SinkError, SinkFactory};
+use crate::PerProcess;
 
 /// Alerts that wait for a sink; the oldest is given up for a new one.
 const WAITING_MAX: usize = 1024;
@@ -46,20 +47,23 @@ pub(crate) fn count(counter: &AtomicU64) {
 }
 
 /// Reads the [`AlertCounts`] of a handler, also after it moved into a bus. Cheap to clone.
+///
+/// A forked child counts for itself, once it has published.
 #[derive(Debug, Clone, Default)]
-pub struct AlertWatch(pub(crate) Arc<Counters>);
+pub struct AlertWatch(pub(crate) PerProcess<Arc<Counters>>);
 
 impl AlertWatch {
     /// The counts now.
     pub fn counts(&self) -> AlertCounts {
+        let Some(counters) = self.0.get() else { return AlertCounts::default() };
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         AlertCounts {
-            raised: read(&self.0.raised),
-            suppressed: read(&self.0.suppressed),
-            delivered: read(&self.0.delivered),
-            lost: read(&self.0.lost),
-            evicted: read(&self.0.evicted),
-            without_entity: read(&self.0.without_entity),
+            raised: read(&counters.raised),
+            suppressed: read(&counters.suppressed),
+            delivered: read(&counters.delivered),
+            lost: read(&counters.lost),
+            evicted: read(&counters.evicted),
+            without_entity: read(&counters.without_entity),
         }
     }
 }
@@ -87,6 +91,11 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(sink: Box<dyn AlertSink>, counters: Arc<Counters>) -> Outbox {
         Outbox { sink, waiting: VecDeque::new(), attempts: 0, pause_until: Duration::ZERO, counters }
+    }
+
+    /// How to make its sink again in a forked child.
+    pub(crate) fn for_child(&self) -> Option<SinkFactory> {
+        self.sink.for_child()
     }
 
     pub(crate) fn push(&mut self, alert: Arc<Alert>) {

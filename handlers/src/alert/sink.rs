@@ -19,7 +19,16 @@ pub trait AlertSink: Send {
     /// [`SinkError::Retry`] to be given the alert again after a pause, at most 8 times;
     /// [`SinkError::Permanent`] if that would not help.
     fn deliver(&mut self, alert: &Alert) -> Result<(), SinkError>;
+
+    /// How to make this sink again in a forked child (asked at registration); without it the handler is not made again
+    /// there.
+    fn for_child(&self) -> Option<SinkFactory> {
+        None
+    }
 }
+
+/// Makes a sink again, in a forked child.
+pub type SinkFactory = Box<dyn Fn() -> Box<dyn AlertSink> + Send + Sync>;
 
 /// A sink could not deliver an alert.
 #[derive(Debug, thiserror::Error)]

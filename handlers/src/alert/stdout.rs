@@ -3,23 +3,25 @@
 use std::io::{self, Write};
 
 use super::message::Alert;
-use super::sink::{AlertSink, SinkError};
+use super::sink::{AlertSink, SinkError, SinkFactory};
 
 /// Writes each alert as one line: for people unless [`json`](StdoutSink::json) is asked for.
 pub struct StdoutSink {
     out: Box<dyn Write + Send>,
     json: bool,
+    /// It writes to standard output, which a forked child has too.
+    is_stdout: bool,
 }
 
 impl StdoutSink {
     /// To standard output.
     pub fn new() -> StdoutSink {
-        StdoutSink::to(io::stdout())
+        StdoutSink { is_stdout: true, ..StdoutSink::to(io::stdout()) }
     }
 
     /// To any writer: standard error, a file, a test's buffer.
     pub fn to(out: impl Write + Send + 'static) -> StdoutSink {
-        StdoutSink { out: Box::new(out), json: false }
+        StdoutSink { out: Box::new(out), json: false, is_stdout: false }
     }
 
     /// JSON, one object a line.
@@ -51,5 +53,11 @@ impl AlertSink for StdoutSink {
         let written = self.out.write_all(&line).and_then(|()| self.out.flush());
         // Part of the line may be out already: saying it again would show it twice.
         written.map_err(|error| SinkError::Permanent(Box::new(error)))
+    }
+
+    fn for_child(&self) -> Option<SinkFactory> {
+        let json = self.json;
+        let again = move || Box::new(StdoutSink { json, ..StdoutSink::new() }) as Box<dyn AlertSink>;
+        self.is_stdout.then(|| Box::new(again) as SinkFactory)
     }
 }

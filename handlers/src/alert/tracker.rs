@@ -29,6 +29,11 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
+    /// How many it remembers.
+    pub(crate) fn tracks_max(&self) -> usize {
+        self.tracks_max
+    }
+
     pub(crate) fn new(tracks_max: usize) -> Tracker {
         Tracker { tracks: HashMap::new(), order: BTreeMap::new(), touches: 0, tracks_max: tracks_max.max(1) }
     }

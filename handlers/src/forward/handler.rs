@@ -114,6 +114,7 @@ impl ForwardBuilder {
         let spool = self.spool.as_ref().map(make).transpose()?;
         let start = spool.as_ref().map_or_else(|| self.rng.bits(), |spool| spool.id);
         let shared = Arc::new(Shared::new(spool, self.source.clone(), self.memory_bytes_max));
+        shared.watch.update(|health| health.spool = shared.spool.as_ref().map(|spool| spool.health()));
         let settings = self.sender.clone();
         let sender = Sender::new(shared.clone(), self.factory.clone(), settings, start, self.rng.clone());
         let spawned = std::thread::Builder::new().name("veribus-forward".into()).spawn(move || sender.run());

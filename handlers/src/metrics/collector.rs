@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
-use veribus_core::{EventHandler, Family, HandlerError, Outcome, Text, VerificationEvent};
+use veribus_core::{EventHandler, Family, HandlerError, HandlerFactory, Outcome, Text, VerificationEvent};
 
 use super::MetricsHandle;
+use crate::PerProcess;
 
 /// The `type` of events whose name is beyond the ceiling.
 const OTHER: &str = "other";
@@ -35,7 +36,7 @@ const CATEGORIES: usize = Family::KNOWN.len() + 1;
 /// ```
 #[derive(Debug)]
 pub struct MetricsCollector {
-    registry: Registry,
+    registry: PerProcess<Registry>,
     events: IntCounterVec,
     folded: IntCounter,
     durations: HistogramVec,
@@ -74,12 +75,20 @@ impl MetricsCollector {
             registry.register(collector).expect("a new registry, and three different names");
         }
         let (known, others) = (Default::default(), Default::default());
+        let registry = PerProcess::new(registry);
         MetricsCollector { registry, events, folded, durations, known, others, types: 0, types_max }
     }
 
     /// Renders what this collector counts; take it before the collector moves into a bus.
     pub fn handle(&self) -> MetricsHandle {
         MetricsHandle { registry: self.registry.clone() }
+    }
+
+    /// A forked child's: it counts from nothing, and the parent's handles render it in the child.
+    fn again(registry: &PerProcess<Registry>, types_max: usize) -> MetricsCollector {
+        let made = MetricsCollector::with_types_max(types_max);
+        made.registry.get().into_iter().for_each(|own| registry.set(own));
+        MetricsCollector { registry: registry.clone(), ..made }
     }
 
     fn count(&mut self, event: &VerificationEvent) {
@@ -117,5 +126,10 @@ impl EventHandler for MetricsCollector {
             self.count(event);
         }
         Ok(())
+    }
+
+    fn for_child(&self) -> Option<HandlerFactory> {
+        let (registry, types_max) = (self.registry.clone(), self.types_max);
+        Some(Box::new(move || Ok(Box::new(MetricsCollector::again(&registry, types_max)))))
     }
 }

@@ -12,10 +12,12 @@ use veribus_core::BusHealth;
 
 pub use collector::MetricsCollector;
 
+use crate::PerProcess;
+
 /// Renders the metrics of one [`MetricsCollector`]. Cheap to clone; usable after the collector moved into a bus.
 #[derive(Debug, Clone)]
 pub struct MetricsHandle {
-    registry: Registry,
+    registry: PerProcess<Registry>,
 }
 
 impl MetricsHandle {
@@ -24,9 +26,9 @@ impl MetricsHandle {
 
     /// The exposition in text format 0.0.4: what was counted, and the ledger where `health` is given.
     ///
-    /// Families are sorted by name; each line ends with a newline, the last one too.
+    /// Families are sorted by name; each line ends with a newline, the last one too. A forked child counts for itself.
     pub fn render(&self, health: Option<&BusHealth>) -> String {
-        let mut families = self.registry.gather();
+        let mut families = self.registry.get().map(|registry| registry.gather()).unwrap_or_default();
         if let Some(health) = health {
             families.extend(health::families(health));
         }
