@@ -6,7 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use veribus_core::Interest;
-use veribus_handlers::alert::AlertWatch;
+use veribus_handlers::alert::{AlertWatch, SinkFactory};
 use veribus_handlers::{Alert, AlertHandler, AlertRule, AlertSink, SinkError, StdoutSink};
 
 use crate::audit::already_registered;
@@ -45,7 +45,7 @@ impl PyAlertHandler {
             builder = builder.rule(rule(&given)?);
         }
         let builder = match sink {
-            Some(sink) => builder.sink(PySink { target: Target::new(sink), desk: Arc::default() }),
+            Some(sink) => builder.sink(PySink { target: Arc::new(Target::new(sink)), desk: Arc::default() }),
             None if json => builder.sink(StdoutSink::new().json()),
             None => builder.sink(StdoutSink::new()),
         };
@@ -127,7 +127,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, alert: &Alert) -> PyResult<Bound<'
 
 /// A Python function that is given each alert.
 struct PySink {
-    target: Target,
+    target: Arc<Target>,
     desk: Arc<Desk>,
 }
 
@@ -144,6 +144,12 @@ impl AlertSink for PySink {
             }
             Answer::Gone(text) => Err(SinkError::Permanent(text.into())),
         }
+    }
+
+    /// The child's copy of the function, on a Python thread of the child.
+    fn for_child(&self) -> Option<SinkFactory> {
+        let target = self.target.clone();
+        Some(Box::new(move || Box::new(PySink { target: target.clone(), desk: Arc::default() })))
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veribus_core::{Draft, Redactor, Source, VerificationEventBus, WhenFull};
+use veribus_core::{Draft, Family, Receipt, Redactor, Source, VerificationEventBus, WhenFull};
 
 use crate::error::{self, Kind};
 use crate::event::PyEvent;
+use crate::given::{self, Argument, Given};
 use crate::receipt::PyReceipt;
 use crate::verification::PyVerification;
 use crate::{fields, forward, gate, handler, health, trace};
@@ -66,15 +67,14 @@ pub(crate) fn span(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
 impl PyBus {
     /// Publishes in the trace that the caller works in, unless the event has one of its own.
     #[inline]
-    pub(crate) fn send(&self, py: Python<'_>, draft: Draft<'_>, has_trace: bool) -> PyReceipt {
+    pub(crate) fn hand_over(&self, py: Python<'_>, draft: &Draft<'_>, has_trace: bool) -> Receipt {
         let ambient = if has_trace { None } else { trace::ambient(py) };
         let send = || match ambient {
             Some(trace) => trace.in_scope(|| self.bus.publish(draft)),
             None => self.bus.publish(draft),
         };
         // Copying an event is shorter than giving the interpreter back; waiting for room is not.
-        let receipt = if self.waits { gate::detached(py, send) } else { send() };
-        receipt.into()
+        if self.waits { gate::detached(py, send) } else { send() }
     }
 }
 
@@ -126,7 +126,74 @@ impl PyBus {
     /// Hands an event over. Never blocks (but see `block`), never raises for what the bus does with it.
     fn publish(&self, py: Python<'_>, event: &Bound<'_, PyEvent>) -> PyReceipt {
         let event = event.get();
-        self.send(py, event.draft(), event.event.trace.is_some())
+        self.hand_over(py, &event.draft(), event.event.trace.is_some()).into()
+    }
+
+    /// Builds an event and publishes it, in one call.
+    #[pyo3(signature = (
+        action, *, kind="authentication", outcome=None, actor=None, source_ip=None, target=None, reason=None, method=None,
+        attributes=None, severity=None, source_port=None, source_host=None, target_kind=None, trace=None,
+        duration=None, time=None, credential=None, permission=None, policy=None, setting=None, old_value=None,
+        new_value=None, value=None, unit=None, count=None, errors=None, technique=None, rule=None, score=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+    fn record<'py>(
+        &self,
+        action: &Bound<'py, PyAny>,
+        kind: &str,
+        outcome: Argument<'_, 'py>,
+        actor: Argument<'_, 'py>,
+        source_ip: Argument<'_, 'py>,
+        target: Argument<'_, 'py>,
+        reason: Argument<'_, 'py>,
+        method: Argument<'_, 'py>,
+        attributes: Argument<'_, 'py>,
+        severity: Argument<'_, 'py>,
+        source_port: Argument<'_, 'py>,
+        source_host: Argument<'_, 'py>,
+        target_kind: Argument<'_, 'py>,
+        trace: Argument<'_, 'py>,
+        duration: Argument<'_, 'py>,
+        time: Argument<'_, 'py>,
+        credential: Argument<'_, 'py>,
+        permission: Argument<'_, 'py>,
+        policy: Argument<'_, 'py>,
+        setting: Argument<'_, 'py>,
+        old_value: Argument<'_, 'py>,
+        new_value: Argument<'_, 'py>,
+        value: Argument<'_, 'py>,
+        unit: Argument<'_, 'py>,
+        count: Argument<'_, 'py>,
+        errors: Argument<'_, 'py>,
+        technique: Argument<'_, 'py>,
+        rule: Argument<'_, 'py>,
+        score: Argument<'_, 'py>,
+    ) -> PyResult<PyReceipt> {
+        let family = fields::family(action.py(), kind)?;
+        let common = [
+            outcome,
+            severity,
+            reason,
+            actor,
+            source_ip,
+            source_port,
+            source_host,
+            target,
+            target_kind,
+            trace,
+            duration,
+            time,
+            attributes,
+        ];
+        let payloads = [
+            (Family::Authentication, [method, credential, None, None]),
+            (Family::Authorization, [permission, policy, None, None]),
+            (Family::Configuration, [setting, old_value, new_value, None]),
+            (Family::Performance, [value, unit, count, errors]),
+            (Family::Security, [technique, rule, score, None]),
+        ];
+        let own = given::own(family, &payloads)?;
+        Given { family, action, common, own }.publish(self)
     }
 
     /// Publishes, and waits until every durable handler has synced the event.

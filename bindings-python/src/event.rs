@@ -12,6 +12,7 @@ use veribus_core::{Draft, EventId, EventKind, Family, VerificationEvent};
 
 use crate::error;
 use crate::fields::{self, Build};
+use crate::given::{Argument, Given};
 use crate::trace::PyTraceContext;
 use crate::value;
 
@@ -31,17 +32,18 @@ impl PyEvent {
         if self.timed { draft } else { draft.without_time() }
     }
 
-    fn build(family: Family, action: &Bound<'_, PyAny>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut build = Build::new(fields::bare(family, action)?, false);
-        build.set_all(given)?;
-        let (event, timed) = build.finish(action.py())?;
+    fn build(given: &Given<'_, '_>) -> PyResult<Self> {
+        let (event, timed) = given.event()?;
         Ok(PyEvent { event: Arc::new(event), timed })
     }
 }
 
-/// A class of one family: its name, its signature, and the fields that only it has.
+/// A class of one family: its name, its severity, its own fields as they are given, and as they are read.
 macro_rules! family {
-    ($class:ident, $name:literal, $family:ident, $signature:literal, $doc:literal, { $($field:ident: $type:ty = $get:expr;)* }) => {
+    (
+        $class:ident, $name:literal, $family:ident, $severity:literal, $doc:literal,
+        [$($own:ident),*], [$($rest:expr),*], { $($field:ident: $type:ty = $get:expr;)* }
+    ) => {
         #[doc = $doc]
         #[pyclass(name = $name, module = "veribus", extends = PyEvent, frozen)]
         pub(crate) struct $class;
@@ -49,13 +51,38 @@ macro_rules! family {
         #[pymethods]
         impl $class {
             #[new]
-            #[pyo3(signature = (action, **fields), text_signature = $signature)]
-            fn new(
-                action: &Bound<'_, PyAny>,
-                fields: Option<&Bound<'_, PyDict>>,
+            #[pyo3(
+                signature = (
+                    action, *, outcome=None, severity=None, reason=None, actor=None, source_ip=None,
+                    source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None,
+                    time=None, attributes=None, $($own=None),*
+                ),
+                text_signature = $severity
+            )]
+            #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
+            fn new<'py>(
+                action: &Bound<'py, PyAny>,
+                outcome: Argument<'_, 'py>,
+                severity: Argument<'_, 'py>,
+                reason: Argument<'_, 'py>,
+                actor: Argument<'_, 'py>,
+                source_ip: Argument<'_, 'py>,
+                source_port: Argument<'_, 'py>,
+                source_host: Argument<'_, 'py>,
+                target: Argument<'_, 'py>,
+                target_kind: Argument<'_, 'py>,
+                trace: Argument<'_, 'py>,
+                duration: Argument<'_, 'py>,
+                time: Argument<'_, 'py>,
+                attributes: Argument<'_, 'py>,
+                $($own: Argument<'_, 'py>),*
             ) -> PyResult<PyClassInitializer<Self>> {
-                let base = PyEvent::build(Family::$family, action, fields)?;
-                Ok(PyClassInitializer::from(base).add_subclass($class))
+                let common = [
+                    outcome, severity, reason, actor, source_ip, source_port, source_host, target, target_kind,
+                    trace, duration, time, attributes,
+                ];
+                let given = Given { family: Family::$family, action, common, own: [$($own,)* $($rest),*] };
+                Ok(PyClassInitializer::from(PyEvent::build(&given)?).add_subclass($class))
             }
 
             $(
@@ -74,6 +101,7 @@ family!(
     PyAuthentication, "Authentication", Authentication,
     "(action, *, outcome='unknown', severity='informational', reason=None, actor=None, source_ip=None, source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None, time=None, attributes=None, method=None, credential=None)",
     "An identity was checked: a login, a key, a signature, a token.",
+    [method, credential], [None, None],
     {
         method: String = |p| p.method.as_deref().map(str::to_owned);
         credential: String = |p| p.credential.as_deref().map(str::to_owned);
@@ -83,6 +111,7 @@ family!(
     PyAuthorization, "Authorization", Authorization,
     "(action, *, outcome='unknown', severity='informational', reason=None, actor=None, source_ip=None, source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None, time=None, attributes=None, permission=None, policy=None)",
     "A permission was decided.",
+    [permission, policy], [None, None],
     {
         permission: String = |p| p.permission.as_deref().map(str::to_owned);
         policy: String = |p| p.policy.as_deref().map(str::to_owned);
@@ -92,6 +121,7 @@ family!(
     PyConfiguration, "Configuration", Configuration,
     "(action, *, outcome='unknown', severity='low', reason=None, actor=None, source_ip=None, source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None, time=None, attributes=None, setting=None, old_value=None, new_value=None)",
     "Something that governs behaviour was changed.",
+    [setting, old_value, new_value], [None],
     {
         setting: String = |p| p.setting.as_deref().map(str::to_owned);
         old_value: String = |p| p.old_value.as_deref().map(str::to_owned);
@@ -102,6 +132,7 @@ family!(
     PyPerformance, "Performance", Performance,
     "(action, *, outcome='unknown', severity='informational', reason=None, actor=None, source_ip=None, source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None, time=None, attributes=None, value=None, unit=None, count=None, errors=None)",
     "How verifications performed.",
+    [value, unit, count, errors], [],
     {
         value: f64 = |p| p.value;
         unit: String = |p| p.unit.as_deref().map(str::to_owned);
@@ -113,6 +144,7 @@ family!(
     PySecurity, "Security", Security,
     "(action, *, outcome='unknown', severity='medium', reason=None, actor=None, source_ip=None, source_port=None, source_host=None, target=None, target_kind=None, trace=None, duration=None, time=None, attributes=None, technique=None, rule=None, score=None)",
     "An attack, an anomaly or a violation was noticed.",
+    [technique, rule, score], [None],
     {
         technique: String = |p| p.technique.as_deref().map(str::to_owned);
         rule: String = |p| p.rule.as_deref().map(str::to_owned);

@@ -62,7 +62,7 @@ pub(crate) const fn default_severity(family: Family) -> Severity {
     }
 }
 
-/// An event as it is being put together.
+/// An event that is changed field by field.
 pub(crate) struct Build {
     pub(crate) event: VerificationEvent,
     /// It has a time of its own.
@@ -214,7 +214,7 @@ fn is_field(family: Family, name: &str) -> bool {
 }
 
 #[cold]
-fn unexpected(family: Family, name: &str) -> PyErr {
+pub(crate) fn unexpected(family: Family, name: &str) -> PyErr {
     let known = COMMON.iter().chain(of_family(family)).copied().collect::<Vec<_>>().join(", ");
     let message = format!(
         "an event of family {family} has no field '{}'; it has {known}. Put everything else into `attributes`",
@@ -250,7 +250,7 @@ pub(crate) fn family(py: Python<'_>, name: &str) -> PyResult<Family> {
     })
 }
 
-fn small<T: TryFrom<u64>>(
+pub(crate) fn small<T: TryFrom<u64>>(
     value: &Bound<'_, PyAny>,
     path: &dyn std::fmt::Display,
     allowed: &'static str,
@@ -259,7 +259,7 @@ fn small<T: TryFrom<u64>>(
     T::try_from(value::unsigned(value, path)?).map_err(|_| range())
 }
 
-fn number(value: &Bound<'_, PyAny>, path: &dyn std::fmt::Display) -> PyResult<f64> {
+pub(crate) fn number(value: &Bound<'_, PyAny>, path: &dyn std::fmt::Display) -> PyResult<f64> {
     match (value.cast::<PyFloat>(), value.cast::<PyInt>()) {
         (Ok(number), _) => Ok(number.value()),
         (_, Ok(number)) => number.extract().map_err(|_| {
@@ -292,7 +292,7 @@ pub(crate) fn duration(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
 }
 
 /// A `datetime` with a zone, or RFC 3339.
-fn time(value: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+pub(crate) fn time(value: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
     let shown = match value.cast::<PyString>() {
         Ok(text) => text.clone().into_any(),
         Err(_) if value.hasattr("isoformat")? => value.call_method0("isoformat")?,

@@ -1,7 +1,7 @@
 //! Events to a collector: the address and options as Python says them, and how the forwarder stands.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString};
 use veribus_core::transport::{TransportError, TransportFactory};
 use veribus_core::{Family, Source};
 use veribus_handlers::{
-    ForwardBuilder, ForwardError, ForwardHandler, ForwardHealth, ForwardWatch, SpoolSettings,
+    ForwardBuilder, ForwardError, ForwardHandler, ForwardHealth, ForwardWatch, PerProcess, SpoolSettings,
 };
 use veribus_transports::{Options, from_url};
 
@@ -18,9 +18,6 @@ use crate::bus::{deadline, span};
 use crate::error::{self, Kind};
 use crate::native::Native;
 use crate::{fields, gate, health};
-
-/// Tries, 10 µs apart, for a lock that is held for moments: a fork may have left it locked for ever.
-const TRIES: usize = 1000;
 
 /// Sends every event to a collector, and keeps it on disk until the collector's store has it; register it once.
 #[pyclass(name = "Forwarder", module = "veribus", frozen)]
@@ -67,30 +64,12 @@ impl Settings {
 
 /// How this process's forwarder stands. That of a parent may have been locked at the fork: a child never looks at it.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Arc<Mutex<Option<(u32, ForwardWatch)>>>);
+pub(crate) struct Watch(PerProcess<ForwardWatch>);
 
 impl Watch {
-    fn lock(&self) -> Option<MutexGuard<'_, Option<(u32, ForwardWatch)>>> {
-        let once = |_| {
-            let found = self.0.try_lock().ok();
-            if found.is_none() {
-                std::thread::sleep(Duration::from_micros(10));
-            }
-            found
-        };
-        (0..TRIES).find_map(once)
-    }
-
-    fn set(&self, watch: ForwardWatch) {
-        if let Some(mut known) = self.lock() {
-            *known = Some((std::process::id(), watch));
-        }
-    }
-
     /// `None` before it was registered, and in a forked child that has published nothing yet.
     fn health(&self) -> Option<ForwardHealth> {
-        let known = self.lock().and_then(|known| known.clone());
-        known.filter(|(owner, _)| *owner == std::process::id()).map(|(_, watch)| watch.health())
+        self.0.get().map(|watch| watch.health())
     }
 
     /// Events that are on disk without a receipt.
@@ -101,7 +80,7 @@ impl Watch {
 
 /// The forwarder as the bus has it; in a forked child it is the child's that `watch` then shows.
 fn native(handler: ForwardHandler, watch: &Watch) -> Native {
-    watch.set(handler.watch());
+    watch.0.set(handler.watch());
     let (child, watch) = (handler.child_factory(), watch.clone());
     Native::made_again_by(handler, Arc::new(move || Ok(native(child()?, &watch))))
 }
@@ -156,7 +135,10 @@ impl PyForwarder {
         url, *, spool=None, spool_bytes_max=256 << 20, reserve_bytes=4 << 20, segment_bytes=8 << 20,
         expire_after=259_200.0, expiring=Vec::new(), batch_events=1000, linger=0.01, compress_from=Some(16 << 10),
         window=16, receipt_timeout=30.0, back_off=(0.1, 30.0), memory_bytes_max=16 << 20, close_within=1.0, **options
-    ))]
+    ), text_signature = "(url, *, spool=None, spool_bytes_max=268435456, reserve_bytes=4194304, \
+        segment_bytes=8388608, expire_after=259200.0, expiring=(), batch_events=1000, linger=0.01, \
+        compress_from=16384, window=16, receipt_timeout=30.0, back_off=(0.1, 30.0), memory_bytes_max=16777216, \
+        close_within=1.0, **options)")]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn new(
         py: Python<'_>,

@@ -14,6 +14,7 @@ mod event;
 mod fields;
 mod forward;
 mod gate;
+mod given;
 mod handler;
 mod health;
 mod metrics;

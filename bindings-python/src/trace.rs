@@ -1,6 +1,6 @@
 //! The trace that Python works in: OpenTelemetry's current span if that package is loaded, else our own context.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,6 +15,8 @@ use crate::gate;
 static AMBIENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// Whether a trace was ever entered: until then nobody has to look.
 static USED: AtomicBool = AtomicBool::new(false);
+/// How many modules were loaded when OpenTelemetry was not among them.
+static ABSENT_AT: AtomicUsize = AtomicUsize::new(0);
 
 /// The place of an event in a distributed trace.
 #[pyclass(name = "TraceContext", module = "veribus", frozen, eq, hash)]
@@ -131,7 +133,15 @@ fn open_telemetry(py: Python<'_>) -> Option<TraceContext> {
         })
         .ok()?
         .bind(py);
-    let module = modules.get_item(intern!(py, "opentelemetry.trace")).ok()??;
+    // Looking for it is a third of a publish: only when a module has come or gone since.
+    let count = modules.len();
+    if ABSENT_AT.load(Ordering::Relaxed) == count {
+        return None;
+    }
+    let Some(module) = modules.get_item(intern!(py, "opentelemetry.trace")).ok()? else {
+        ABSENT_AT.store(count, Ordering::Relaxed);
+        return None;
+    };
     // From here on Python code runs under our frames.
     let _pass = gate::pass()?;
     // An empty context has no span: asking for that is a quarter of asking for the span.

@@ -262,6 +262,17 @@ def test_bad_12_and_13_how_many_and_which_attributes():
     assert code(lambda: veribus.Security("x", attributes={"l": [1] * 600})) == "EVT_TOO_MANY_FIELDS"
     for name in ["seq", "tenant", "producer", "_veribus_x", "__proto__"]:
         assert code(lambda: veribus.Security("x", attributes={name: 1})) == "EVT_FIELD_RESERVED"
+
+    class Same(str):
+        """Equal to nothing but itself, and yet the same text."""
+
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            return self is other
+
+    assert code(lambda: veribus.Security("x", attributes={Same("a"): 1, Same("a"): 2})) == "EVT_FIELD_DUPLICATE"
     for name in ["", "a\nb", "a" * 129]:
         assert code(lambda: veribus.Security("x", attributes={name: 1})) == "EVT_FIELD_INVALID"
 
@@ -281,10 +292,58 @@ def test_bad_15_traces():
             veribus.TraceContext.parse(header)
 
 
-def test_an_unknown_field_is_answered_with_the_known_ones():
-    with pytest.raises(TypeError, match="permission"):
-        veribus.Authentication("login", permission="x")
-    with pytest.raises(TypeError, match="attributes"):
-        veribus.Authentication("login", usre="alice")
-    with pytest.raises(TypeError, match="usre"):
-        veribus.Authentication("login", usre=None)
+def test_an_unknown_field_is_named(bus):
+    for make in (veribus.Authentication, veribus.Authentication("login").replace, bus.verify, bus.record):
+        arguments = () if make.__name__ == "replace" else ("login",)
+        with pytest.raises(TypeError, match="permission"):
+            make(*arguments, permission="x")
+        with pytest.raises(TypeError, match="usre"):
+            make(*arguments, usre="alice")
+        with pytest.raises(TypeError, match="usre"):
+            make(*arguments, usre=None)
+    with pytest.raises(TypeError, match="it has .*attributes"):
+        bus.verify("login", permission="x")
+
+
+@pytest.mark.parametrize(("family", "own"), FAMILIES)
+def test_one_call_records_what_the_class_and_publish_do(bus, captured, family, own):
+    fields = {**EVERY_COMMON_FIELD, **own}
+    kind = family.__name__.lower()
+    assert bus.record("checked", kind=kind, **fields)
+    assert bus.record("bare", kind=kind)
+    assert bus.publish(family("checked", **fields))
+    assert bus.publish(family("bare"))
+    assert bus.flush(5)
+    recorded, bare, published, bare_published = captured.events
+    assert type(recorded) is family
+    assert recorded.to_dict() == published.to_dict() == {"action": "checked", **fields}
+    assert bare.severity == bare_published.severity
+    assert (bare.outcome, bare.attributes) == ("unknown", {})
+
+
+def test_half_of_a_measurement_is_kept_too(bus, captured):
+    bus.record("x", kind="performance", value=0.5)
+    bus.record("x", kind="performance", unit="seconds")
+    assert bus.flush(5)
+    assert [(event.value, event.unit) for event in captured.events] == [(0.5, None), (None, "seconds")]
+    assert veribus.Performance("x", unit="seconds").unit == "seconds"
+    assert veribus.Security("x", target_kind="order").target_kind is None
+
+
+def test_what_is_wrong_in_one_call_is_raised_and_not_published(bus, captured):
+    for name, wrong in {
+        "EVT_TYPE_INVALID": lambda: bus.record("LOGIN"),
+        "EVT_SEVERITY_INVALID": lambda: bus.record("x", severity="hgih"),
+        "EVT_TYPE_UNSUPPORTED": lambda: bus.record("x", attributes={"a": {1}}),
+        "EVT_TEXT_INVALID": lambda: bus.record("x", attributes={"a\udfff": 1}),
+        "EVT_FIELD_RESERVED": lambda: bus.record("x", attributes={"seq": 1}),
+        "EVT_NUMBER_NOT_FINITE": lambda: bus.record("x", attributes={"n": float("inf")}),
+        "EVT_NUMBER_RANGE": lambda: bus.record("x", attributes={"n": 2**64}),
+        "EVT_TOO_MANY_FIELDS": lambda: bus.record("x", attributes={f"a{i}": i for i in range(65)}),
+        "EVT_KIND_INVALID": lambda: bus.record("x", kind="auth"),
+    }.items():
+        assert code(wrong) == name
+    assert bus.record("x", attributes={"n": -0.0, "big": 2**64 - 1, "deep": {"l": [b"x", (1, 2)]}})
+    assert bus.flush(5)
+    (event,) = captured.events
+    assert (str(event.attributes["n"]), event.attributes["deep"]) == ("0.0", {"l": [b"x", [1, 2]]})

@@ -20,6 +20,7 @@ def deep():
     return deep()
 
 
+@pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize(
     "raise_it",
     [
@@ -31,7 +32,7 @@ def deep():
         deep,
     ],
 )
-def test_fm_17_a_handler_that_raises_is_caught_counted_and_quarantined(bus, captured, raise_it):
+def test_fm_17_a_handler_that_raises_is_caught_counted_and_quarantined(bus, captured, raise_it, turn):
     bus.register_handler(lambda events: raise_it(), name="bad")
     for _ in range(12):
         bus.publish(LOGIN)
@@ -64,6 +65,27 @@ def test_fm_17_one_bad_event_costs_itself_alone(bus):
     assert len(taken) == 19
 
 
+def test_fm_17_a_handler_that_raises_while_it_goes_harms_nobody(captured, bus):
+    class Goes:
+        def handle(self, events):
+            pass
+
+        def close(self):
+            raise RuntimeError("in close")
+
+        def __del__(self):
+            raise RuntimeError("in its destructor")
+
+    going = bus.register_handler(Goes())
+    bus.publish(LOGIN)
+    assert bus.flush(5)
+    assert bus.unregister_handler(going)
+    bus.publish(LOGIN)
+    assert bus.flush(5)
+    assert len(captured.events) == 2
+    assert bus.close(5).unfinished == []
+
+
 def test_a_handler_may_ask_for_the_rest_again(bus):
     taken = []
 
@@ -79,7 +101,8 @@ def test_a_handler_may_ask_for_the_rest_again(bus):
     assert len(set(taken)) == 3
 
 
-def test_fm_18_a_handler_that_answers_itself_is_cut_off_at_depth_eight(bus):
+@pytest.mark.parametrize("turn", range(5))
+def test_fm_18_a_handler_that_answers_itself_is_cut_off_at_depth_eight(bus, turn):
     depths = []
 
     def echo(events):
@@ -93,7 +116,27 @@ def test_fm_18_a_handler_that_answers_itself_is_cut_off_at_depth_eight(bus):
     assert depths == [f"d{n}" for n in range(9)]
 
 
-def test_fm_18_two_buses_that_answer_each_other_end():
+@pytest.mark.parametrize("turn", range(5))
+def test_fm_18_a_handler_of_a_full_bus_that_blocks_does_not_wait_for_itself(turn):
+    with veribus.VerificationEventBus(64, block=0.02, handler_queue=1) as bus:
+        answered = []
+
+        def answers(events):
+            answered.extend(bool(bus.publish(veribus.Security("answer"))) for event in events if event.action == "go")
+
+        bus.register_handler(answers)
+        for _ in range(300):
+            bus.publish(veribus.Security("go"))
+        assert bus.flush(10)
+        health = bus.health()
+        (one,) = health.handlers
+        assert health.attempted == health.accepted + sum(health.dropped.values())
+        assert one.accepted == one.handled + sum(one.lost.values()) + one.queued
+        assert answered
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_fm_18_two_buses_that_answer_each_other_end(turn):
     with veribus.VerificationEventBus() as ping, veribus.VerificationEventBus() as pong:
         ping.register_handler(lambda events: [pong.publish(LOGIN) for _ in events] and None)
         pong.register_handler(lambda events: [ping.publish(LOGIN) for _ in events] and None)
@@ -101,7 +144,8 @@ def test_fm_18_two_buses_that_answer_each_other_end():
         eventually(lambda: bool(ping.health().dropped or pong.health().dropped))
 
 
-def test_fm_18_a_handler_may_register_unregister_flush_and_ask(bus, captured):
+@pytest.mark.parametrize("turn", range(5))
+def test_fm_18_a_handler_may_register_unregister_flush_and_ask(bus, captured, turn):
     done = threading.Event()
     own = []
 

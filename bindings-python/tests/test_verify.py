@@ -26,6 +26,13 @@ def test_leaving_normally_is_a_success_with_its_duration(bus, captured):
 
 def test_what_was_said_wins(bus, captured):
     with bus.verify("api_key") as v:
+        assert v.outcome == "unknown"
+        v.fail("unknown_key")
+    assert v.outcome == "failure"
+    with bus.verify("api_key", actor="alice") as passed:
+        pass
+    assert passed.outcome == "success"
+    with bus.verify("api_key") as v:
         v.fail("unknown_key")
     assert ended(bus, captured) == ("failure", "unknown_key")
     with bus.verify("api_key") as v:

@@ -23,13 +23,34 @@ pub(crate) fn package_works() -> Answer {
     let scratch = workspace::scratch()?;
     let python = environment(&scratch.join("python"))?;
     let wheel = wheel(&scratch.join("wheels"), &python)?;
-    let python = shown(&python);
-    let install = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &shown(&wheel)];
+    let (python, wheel) = (shown(&python), shown(&wheel));
+    let install = ["-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", &wheel];
     Run::program(&python, &install).show()?;
+    sources_install(&scratch, &python)?;
     let binary = collector()?;
     let tests = ["-m", "pytest", "-rs", "--timeout", "120", "-p", "no:cacheprovider"];
     let run = Run::program(&python, &tests).within(Path::new("bindings-python"));
-    suite::count(run.env("PYTHONDONTWRITEBYTECODE", "1").env("VERIBUS_BINARY", &shown(&binary)), "python")
+    let run = run.env("PYTHONDONTWRITEBYTECODE", "1").env("VERIBUS_WHEEL", &wheel);
+    suite::count(run.env("VERIBUS_BINARY", &shown(&binary)), "python")
+}
+
+/// The source distribution is all that a machine with Rust needs: it is installed into a folder of its own and used.
+fn sources_install(scratch: &Path, python: &str) -> Result<(), String> {
+    let folder = scratch.join("sources");
+    let _was_not_there = fs::remove_dir_all(&folder);
+    let out = shown(&folder);
+    let sdist = ["-m", "maturin", "sdist", "--manifest-path", "bindings-python/Cargo.toml", "--out", &out];
+    Run::program(python, &sdist).show()?;
+    let archive = shown(&the_one_file_of(&folder)?);
+    let target = shown(&folder.join("installed"));
+    let install =
+        ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", &target];
+    let install = [&install[..], &[archive.as_str()]].concat();
+    // The profile of the other builds: what is compiled already is not compiled again.
+    Run::program(python, &install).env("MATURIN_PEP517_ARGS", "--profile dev").show()?;
+    let program =
+        "import veribus; assert veribus.VerificationEventBus().record('login'); print(veribus.__file__)";
+    Run::program(python, &["-c", program]).env("PYTHONPATH", &target).show()
 }
 
 /// The program that the tests send events to; it is fresh where the workspace was built before.
@@ -64,14 +85,17 @@ fn wheel(folder: &Path, python: &Path) -> Result<PathBuf, String> {
     let folder_shown = shown(folder);
     let arguments = [&build, &[folder_shown.as_str()][..], &["-i", &python], &manifest].concat();
     Run::program(&python, &arguments).show()?;
+    the_one_file_of(folder)
+}
+
+/// What maturin left in a folder that was empty before.
+fn the_one_file_of(folder: &Path) -> Result<PathBuf, String> {
     let files =
         fs::read_dir(folder).map_err(|error| format!("cannot list `{}`: {error}", folder.display()))?;
-    let wheels: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
-    match wheels.as_slice() {
-        [wheel] => Ok(wheel.clone()),
-        found => {
-            Err(format!("maturin left {} files in `{}`, expected one wheel", found.len(), folder.display()))
-        }
+    let files: Vec<PathBuf> = files.flatten().map(|file| file.path()).collect();
+    match files.as_slice() {
+        [file] => Ok(file.clone()),
+        found => Err(format!("maturin left {} files in `{}`, expected one", found.len(), folder.display())),
     }
 }
 

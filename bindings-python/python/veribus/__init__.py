@@ -53,7 +53,7 @@ from .errors import (
     VeribusError,
 )
 from .health import BusHealth, CloseReport, ForwardHealth, HandlerHealth, SpoolHealth
-from .settings import get_bus, init, publish, verified, verify
+from .settings import get_bus, init, publish, record, verified, verify
 
 del _interpreter
 
@@ -100,6 +100,7 @@ __all__ = [
     "get_bus",
     "init",
     "publish",
+    "record",
     "trace",
     "verified",
     "verify",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ._fields import AddressOptions, VerifyFields
 
-__all__ = ["get_bus", "init", "publish", "verified", "verify"]
+__all__ = ["get_bus", "init", "publish", "record", "verified", "verify"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -112,6 +112,18 @@ def get_bus() -> VerificationEventBus:
 def publish(event: VerificationEvent) -> Receipt:
     """Publishes on the bus of this process."""
     return get_bus().publish(event)
+
+
+def record(action: str, **fields: Unpack[VerifyFields]) -> Receipt:
+    """Builds an event and publishes it, in one call, on the bus of this process.
+
+    >>> bus = init(service="orders")
+    >>> bool(record("login", outcome="failure", actor="alice", source_ip="203.0.113.9"))
+    True
+    >>> bool(record("orders.read", kind="authorization", outcome="success", permission="orders:read"))
+    True
+    """
+    return get_bus().record(action, **fields)
 
 
 def verify(action: str, **fields: Unpack[VerifyFields]) -> Verification:

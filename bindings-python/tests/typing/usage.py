@@ -16,6 +16,7 @@ def right(bus: veribus.VerificationEventBus) -> None:
     again: veribus.Authentication = event.replace(actor="bob")
     duration: float | None = again.duration
     when: datetime.datetime | None = again.time
+    bus.record("check", kind="authorization", outcome="success", permission="orders:write")
     with bus.verify("check", kind="authorization", permission="orders:write") as v:
         v.fail("denied")
         v["tenant.id"] = "t-42"
@@ -45,5 +46,6 @@ def wrong(bus: veribus.VerificationEventBus) -> None:
     veribus.Authentication("login", outcome="failed")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     veribus.Authentication("login", permission="x")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     veribus.VerificationEventBus(colour="red")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    bus.record("login", permision="x")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     bus.publish("login")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     decode(7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

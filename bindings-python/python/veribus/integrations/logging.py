@@ -52,6 +52,7 @@ class Handler(logging.Handler):
     def __init__(self, level: int | str = logging.NOTSET, bus: VerificationEventBus | None = None) -> None:
         super().__init__(level)
         self.bus = bus
+        self.published = 0
         self.refused = 0
         """Records that could not be events."""
 
@@ -62,5 +63,6 @@ class Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             publish(self.bus, to_event(record))
+            self.published += 1
         except (EventError, TypeError, ValueError):
             self.refused += 1

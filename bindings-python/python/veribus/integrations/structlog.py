@@ -25,6 +25,7 @@ class Publish:
     def __init__(self, least: str = "warning", bus: VerificationEventBus | None = None) -> None:
         self.least = _number(least)
         self.bus = bus
+        self.published = 0
         self.refused = 0
         """Entries that could not be events."""
 
@@ -37,6 +38,7 @@ class Publish:
             })
             try:
                 publish(self.bus, to_event(record))
+                self.published += 1
             except (EventError, TypeError, ValueError):
                 self.refused += 1
         return entry
