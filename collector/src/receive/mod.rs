@@ -7,6 +7,8 @@ mod open;
 mod pause;
 mod receiver;
 mod reception;
+#[cfg(test)]
+mod tests;
 mod unusable;
 
 pub use pause::Pause;

@@ -97,6 +97,13 @@ impl Receiver {
         }
     }
 
+    /// The same with another way to read bodies: one that has a fault.
+    #[cfg(test)]
+    pub(super) fn reading(mut self, read: Read) -> Self {
+        self.read = read;
+        self
+    }
+
     /// Works until the collector stops; what is in hand then is committed and settled, the rest stays with the broker.
     pub fn run(mut self) {
         while !self.is_stopping() {

@@ -8,14 +8,24 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// From this length of the log on it is moved: 32 MiB of pages of 16 KiB.
-const PAGES_MIN: i64 = 2_000;
-/// From this length on the writer waits until the rest is moved, so that the log begins anew: 256 MiB.
-const PAGES_MAX: i64 = 16_000;
+/// How long the log may grow, in pages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogPages {
+    /// From here on it is moved.
+    moved_from: i64,
+    /// From here on the writer waits until the rest is moved, so that the log begins anew.
+    waited_from: i64,
+}
+
+impl LogPages {
+    /// Of pages of 16 KiB 32 MiB and 256 MiB.
+    pub(super) const USUAL: LogPages = LogPages { moved_from: 2_000, waited_from: 16_000 };
+}
 
 /// A thread that checkpoints when it is told to.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
+    pages: LogPages,
     connection: Arc<Mutex<Connection>>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -23,7 +33,7 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// A thread for the database at `path`, over a connection of its own.
-    pub(super) fn start(path: &Path) -> rusqlite::Result<Self> {
+    pub(super) fn start(path: &Path, pages: LogPages) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
@@ -33,14 +43,14 @@ impl Checkpointer {
         let theirs = Arc::clone(&connection);
         let thread = thread::Builder::new().name("veribus-wal".into()).spawn(move || run(&theirs, &woken));
         // Without the thread the log is moved when it has become too long.
-        Ok(Checkpointer { connection, wake: Some(wake), thread: thread.ok() })
+        Ok(Checkpointer { pages, connection, wake: Some(wake), thread: thread.ok() })
     }
 
     /// After a commit: has the log moved if it is long. What fails is tried again after the next commit.
     pub(super) fn committed(&self, writer: &Connection) {
         match pages(writer, "NOOP") {
-            Some(pages) if pages >= PAGES_MAX => move_log(&self.connection),
-            Some(pages) if pages >= PAGES_MIN => {
+            Some(pages) if pages >= self.pages.waited_from => move_log(&self.connection),
+            Some(pages) if pages >= self.pages.moved_from => {
                 if let Some(wake) = &self.wake {
                     // It is at work if this is full.
                     let _ = wake.try_send(());
@@ -81,4 +91,31 @@ fn pages(connection: &Connection, kind: &str) -> Option<i64> {
         connection.prepare_cached(&sql).ok()?.query_row([], |row| Ok((row.get(1)?, row.get(2)?))).ok()?;
     // All moved: the next commit begins the log anew.
     Some(if pages == moved { 0 } else { pages })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_does_not_outgrow_its_length_while_commits_never_pause() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("x.db");
+        let writer = Connection::open(&path).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+        writer.execute_batch("CREATE TABLE t (body BLOB)").unwrap();
+        let pages = LogPages { moved_from: 50, waited_from: 200 };
+        let checkpointer = Checkpointer::start(&path, pages).unwrap();
+        for _ in 0..400 {
+            writer.execute("INSERT INTO t VALUES (zeroblob(40000))", []).unwrap();
+            checkpointer.committed(&writer);
+        }
+        drop(checkpointer);
+        // 400 commits of some 11 pages of 4 KiB were written; one more commit may pass the mark.
+        let log = std::fs::metadata(temp.path().join("x.db-wal")).unwrap().len();
+        assert!(log < 230 * 4_200, "{log} bytes");
+        let rows: i64 = writer.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, 400);
+    }
 }

@@ -10,7 +10,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params
 use veribus_core::{Attributes, InstanceId, Losses, Source};
 
 use super::books::Books;
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, LogPages};
 use super::lanes::{LaneCache, Lanes};
 use super::ledger::{self, Gap, Lane, Ledger};
 use super::rows::{Rows, Sent};
@@ -81,7 +81,7 @@ impl SqliteStore {
             lanes: LaneCache::default(),
             sources: HashMap::new(),
             next_ingest: last + 1,
-            checkpointer: Checkpointer::start(path)?,
+            checkpointer: Checkpointer::start(path, LogPages::USUAL)?,
         })
     }
 }
