@@ -21,6 +21,7 @@ use crate::address::Address;
 use crate::engine::{Engine, Inbox, Out, Way};
 use crate::network::Dialer;
 use crate::options::invalid;
+use crate::secret::Secret;
 
 /// Requests under way at once, each on its own connection.
 const CONNECTIONS_MAX: usize = 8;
@@ -37,14 +38,8 @@ pub(crate) fn sender(address: &Address) -> Result<Box<dyn Transport>, TransportE
         HeaderValue::try_from(host.to_string()).map_err(|_| invalid("the address", "no such host"))?;
     let path = format!("{}/v1/events", address.path);
     path.parse::<hyper::Uri>().map_err(|_| invalid("the address", "its path cannot be used"))?;
-    let bearer = |token: &str| {
-        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| invalid("token", "it has characters that a header cannot hold"))?;
-        value.set_sensitive(true);
-        Ok::<_, TransportError>(value)
-    };
-    let token = dialer.token.as_ref().map(|token| bearer(token.reveal())).transpose()?;
-    let way = Http { dialer, authority, path, token };
+    let way = Http { dialer, authority, path };
+    way.authorization()?;
     let engine = Engine::start(way, address.shown(), address.in_flight_max, address.answer_timeout)?;
     Ok(Box::new(engine))
 }
@@ -53,7 +48,6 @@ struct Http {
     dialer: Dialer,
     authority: HeaderValue,
     path: String,
-    token: Option<HeaderValue>,
 }
 
 type Connection = SendRequest<Full<Bytes>>;
@@ -73,6 +67,7 @@ impl Way for Http {
     const KEEPS_ORDER: bool = false;
 
     async fn dial(&self) -> Result<Connection, TransportError> {
+        self.dialer.renew();
         let stream = self.dialer.connect(&self.dialer.address.hosts[0]).await?;
         let shaken = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = shaken.map_err(|error| self.dialer.unreachable(error))?;
@@ -118,6 +113,16 @@ impl Way for Http {
 }
 
 impl Http {
+    fn authorization(&self) -> Result<Option<HeaderValue>, TransportError> {
+        let bearer = |token: Secret| {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
+                .map_err(|_| invalid("token", "it has characters that a header cannot hold"))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        self.dialer.token().map(bearer).transpose()
+    }
+
     /// Sends one parcel, on a fresh connection if the one that was idle turns out to be gone.
     async fn exchange(&self, idle: Option<Connection>, parcel: Parcel) -> Done {
         let mut result = Err(self.dialer.unreachable("no connection"));
@@ -156,8 +161,8 @@ impl Http {
         if parcel.compression != Compression::None {
             request = request.header("content-encoding", parcel.compression.as_str());
         }
-        if let Some(token) = &self.token {
-            request = request.header("authorization", token.clone());
+        if let Some(token) = self.authorization()? {
+            request = request.header("authorization", token);
         }
         let body = Full::new(Bytes::from_owner(std::sync::Arc::clone(&parcel.body)));
         let response = connection.send_request(request.body(body)?).await?;
@@ -242,7 +247,6 @@ mod tests {
             dialer: Dialer::new(&address).unwrap(),
             authority: HeaderValue::from_static("c.example"),
             path: "/v1/events".into(),
-            token: None,
         };
         let body = std::sync::Arc::from(&b""[..]);
         let parcel = Parcel { id: ParcelId::new(1, 1), events: 3, compression: Compression::None, body };

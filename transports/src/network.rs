@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -21,6 +21,9 @@ use crate::secret::Secret;
 
 /// Longest file of a secret or certificate, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Where Docker and Podman mount secrets, for every user of a container to read.
+#[cfg(unix)]
+const MOUNTED_SECRETS: &str = "/run/secrets";
 /// Most characters of another's words in an error.
 const WORDS_MAX: usize = 200;
 
@@ -28,23 +31,61 @@ const WORDS_MAX: usize = 200;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// What a connection needs, its files read.
+/// What a connection needs. Files are read again for each connection, so that renewed certificates and secrets count.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     pub(crate) address: Address,
-    pub(crate) tls: Option<Arc<ClientConfig>>,
-    pub(crate) password: Option<Secret>,
-    #[cfg_attr(not(any(feature = "http", feature = "nats")), allow(dead_code))]
-    pub(crate) token: Option<Secret>,
+    files: Arc<Mutex<Files>>,
+}
+
+/// What was read from files, or stood in the address itself.
+#[derive(Clone)]
+struct Files {
+    tls: Option<Arc<ClientConfig>>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+}
+
+impl Files {
+    fn read(address: &Address) -> Result<Self, TransportError> {
+        let tls = if address.tls() { Some(Arc::new(tls_config(address)?)) } else { None };
+        let password = secret(address.password.as_ref(), address.password_file.as_deref(), "password_file")?;
+        let token = secret(address.token.as_ref(), address.token_file.as_deref(), "token_file")?;
+        Ok(Files { tls, password, token })
+    }
 }
 
 impl Dialer {
     /// Reads the files of `address`.
     pub(crate) fn new(address: &Address) -> Result<Self, TransportError> {
-        let tls = if address.tls() { Some(Arc::new(tls_config(address)?)) } else { None };
-        let password = secret(address.password.as_ref(), address.password_file.as_deref(), "password_file")?;
-        let token = secret(address.token.as_ref(), address.token_file.as_deref(), "token_file")?;
-        Ok(Dialer { address: address.clone(), tls, password, token })
+        let files = Arc::new(Mutex::new(Files::read(address)?));
+        Ok(Dialer { address: address.clone(), files })
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files again. While one cannot be read, what was read before is used: a server that no longer takes it
+    /// says so itself.
+    pub(crate) fn renew(&self) {
+        if let Ok(files) = Files::read(&self.address) {
+            *self.files() = files;
+        }
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.files().tls.clone()
+    }
+
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
+    pub(crate) fn password(&self) -> Option<Secret> {
+        self.files().password.clone()
+    }
+
+    #[cfg_attr(not(any(feature = "http", feature = "nats")), allow(dead_code))]
+    pub(crate) fn token(&self) -> Option<Secret> {
+        self.files().token.clone()
     }
 
     /// Opens a connection to `host`, with TLS if the address asks for it.
@@ -56,10 +97,10 @@ impl Dialer {
             match TcpStream::connect(to).await {
                 Ok(tcp) => {
                     tcp.set_nodelay(true).map_err(failed)?;
-                    let Some(tls) = &self.tls else { return Ok(Box::new(tcp)) };
+                    let Some(tls) = self.tls() else { return Ok(Box::new(tcp)) };
                     let name = ServerName::try_from(host.name.clone())
                         .map_err(|_| invalid(&host.name, "not a name that a certificate can have"))?;
-                    let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await;
+                    let stream = TlsConnector::from(tls).connect(name, tcp).await;
                     return stream.map(|s| Box::new(s) as Box<dyn Stream>).map_err(|e| self.not_trusted(e));
                 }
                 Err(error) => last = Some(error),
@@ -72,7 +113,7 @@ impl Dialer {
     pub(crate) async fn resolved(&self, host: &Host) -> Result<Vec<std::net::SocketAddr>, TransportError> {
         let found = tokio::net::lookup_host((host.name.as_str(), host.port)).await;
         let found = found.map_err(|source| self.unreachable(source))?;
-        Ok(found.filter(|to| self.tls.is_some() || to.ip().is_loopback()).collect())
+        Ok(found.filter(|to| self.address.tls() || to.ip().is_loopback()).collect())
     }
 
     pub(crate) fn unreachable(&self, source: impl Into<Box<dyn Error + Send + Sync>>) -> TransportError {
@@ -118,8 +159,8 @@ impl Dialer {
 
     /// The other end's words, escaped, cut, and without our secrets should it repeat them.
     pub(crate) fn words(&self, words: &str) -> String {
-        let secrets = [&self.password, &self.token].into_iter().flatten().map(Secret::reveal);
-        let hidden = secrets.fold(words.to_owned(), |text, secret| text.replace(secret, "***"));
+        let secrets = [self.password(), self.token()].into_iter().flatten();
+        let hidden = secrets.fold(words.to_owned(), |text, secret| text.replace(secret.reveal(), "***"));
         truncated(&hidden, WORDS_MAX).to_string()
     }
 }
@@ -145,12 +186,29 @@ fn secret(
     setting: &str,
 ) -> Result<Option<Secret>, TransportError> {
     let Some(file) = file else { return Ok(value.cloned()) };
-    let text = read(file, setting)?;
+    let text = read_secret(file, setting)?;
     let line = text.lines().next().unwrap_or_default().trim();
     if line.is_empty() {
         return Err(invalid(setting, "its first line is empty"));
     }
     Ok(Some(Secret::new(line)))
+}
+
+/// A file of at most 1 MiB that nobody but its owner and group may read.
+pub(crate) fn read_secret(file: &Path, setting: &str) -> Result<String, TransportError> {
+    #[cfg(unix)]
+    if !file.starts_with(MOUNTED_SECRETS)
+        && let Ok(found) = std::fs::metadata(file)
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
+        if mode & 0o007 != 0 {
+            let shown = file.display();
+            let reason =
+                format!("others may use `{shown}`, its mode is {mode:04o}; close it with `chmod 600`");
+            return Err(invalid(setting, reason));
+        }
+    }
+    read(file, setting)
 }
 
 /// A file of at most 1 MiB.
@@ -180,7 +238,7 @@ fn tls_config(address: &Address) -> Result<ClientConfig, TransportError> {
     match (&address.cert_file, &address.key_file) {
         (Some(certificate), Some(key)) => {
             let chain = certificates(certificate, "cert_file")?;
-            let key = PrivateKeyDer::from_pem_slice(read(key, "key_file")?.as_bytes())
+            let key = PrivateKeyDer::from_pem_slice(read_secret(key, "key_file")?.as_bytes())
                 .map_err(|_| invalid("key_file", "no private key in PEM form"))?;
             builder.with_client_auth_cert(chain, key).map_err(|error| invalid("cert_file", error.to_string()))
         }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use veribus_core::transport::TransportError;
 
 use super::{DUPLICATE_WINDOW, STREAM_BYTES_MAX, events};
-use crate::network::{Dialer, read};
+use crate::network::{Dialer, read_secret};
 use crate::options::invalid;
 
 /// An open connection.
@@ -23,6 +23,7 @@ pub(super) struct Link {
 impl Link {
     /// Connects to the first server that answers, and makes or checks the stream.
     pub(super) async fn open(dialer: &Dialer) -> Result<Self, TransportError> {
+        dialer.renew();
         let (told, events) = unbounded_channel();
         let options = options(dialer)?.event_callback(move |event| {
             let told = told.clone();
@@ -60,21 +61,21 @@ fn options(dialer: &Dialer) -> Result<ConnectOptions, TransportError> {
         .max_reconnects(address.hosts.len())
         .ignore_discovered_servers()
         .client_capacity(256);
-    if let Some(tls) = &dialer.tls {
-        options = options.require_tls(true).tls_client_config((**tls).clone());
+    if let Some(tls) = dialer.tls() {
+        options = options.require_tls(true).tls_client_config((*tls).clone());
     }
-    if let Some(password) = &dialer.password {
+    if let Some(password) = dialer.password() {
         let user = address.user.clone().unwrap_or_default();
         options = options.user_and_password(user, password.reveal().to_owned());
     }
-    if let Some(token) = &dialer.token {
+    if let Some(token) = dialer.token() {
         options = options.token(token.reveal().to_owned());
     }
     if let Some(file) = &address.nkey_file {
-        options = options.nkey(read(file, "nkey_file")?.trim().to_owned());
+        options = options.nkey(read_secret(file, "nkey_file")?.trim().to_owned());
     }
     if let Some(file) = &address.creds_file {
-        let creds = read(file, "creds_file")?;
+        let creds = read_secret(file, "creds_file")?;
         options = options.credentials(&creds).map_err(|_| invalid("creds_file", "not a credentials file"))?;
     }
     Ok(options)
@@ -84,7 +85,7 @@ fn options(dialer: &Dialer) -> Result<ConnectOptions, TransportError> {
 async fn servers(dialer: &Dialer) -> Result<Vec<String>, TransportError> {
     let mut servers = Vec::new();
     for host in &dialer.address.hosts {
-        if dialer.tls.is_some() {
+        if dialer.address.tls() {
             servers.push(format!("tls://{host}"));
         } else {
             servers.extend(dialer.resolved(host).await?.iter().map(|to| format!("nats://{to}")));

@@ -10,12 +10,13 @@ use crate::network::Dialer;
 
 /// Opens a connection and authenticates; it has no time limit of its own.
 pub(super) async fn open(dialer: &Dialer) -> Result<MultiplexedConnection, TransportError> {
+    dialer.renew();
     let stream = dialer.connect(&dialer.address.hosts[0]).await?;
     let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(user) = &dialer.address.user {
         info = info.set_username(user);
     }
-    if let Some(password) = &dialer.password {
+    if let Some(password) = dialer.password() {
         info = info.set_password(password.reveal());
     }
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
