@@ -76,10 +76,21 @@ impl Scheme {
                 "token_file",
                 "creds_file",
                 "nkey_file",
+                "receipt_key_file",
+                "stream",
+                "replicas",
+                "group",
+                "redeliver_after",
+            ],
+            Scheme::Redis | Scheme::RedisTls => &[
+                "user",
+                "password",
+                "password_file",
+                "receipt_key_file",
                 "stream",
                 "group",
+                "redeliver_after",
             ],
-            Scheme::Redis | Scheme::RedisTls => &["user", "password", "password_file", "stream", "group"],
         };
         [own, &COMMON].concat()
     }
@@ -140,8 +151,13 @@ pub(crate) struct Address {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) cert_file: Option<PathBuf>,
     pub(crate) key_file: Option<PathBuf>,
+    pub(crate) receipt_key_file: Option<PathBuf>,
     pub(crate) stream: String,
+    /// Servers that keep a stream that we make.
+    pub(crate) replicas: usize,
     pub(crate) group: String,
+    /// After this, what a collector has not settled goes to another; `None` for the way's own time.
+    pub(crate) redeliver_after: Option<Duration>,
     pub(crate) answer_timeout: Duration,
     pub(crate) in_flight_max: usize,
 }
@@ -195,14 +211,19 @@ impl Address {
         let text = |name: &str| options.get(name).map(str::to_owned);
         let secret = |name: &str| options.get(name).map(Secret::new);
         let file = |name: &str| options.get(name).map(PathBuf::from);
-        let in_flight_max = match options.get("in_flight_max") {
-            None => 1024,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|n| (1..=65_536).contains(n))
-                .ok_or_else(|| invalid("in_flight_max", "a number of parcels from 1 to 65536"))?,
+        let number = |name: &str, default: usize, most: usize| match options.get(name) {
+            None => Ok(default),
+            Some(text) => {
+                let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+                number.ok_or_else(|| invalid(name, format!("a number from 1 to {most}")))
+            }
         };
+        let (in_flight_max, replicas) = (number("in_flight_max", 1024, 65_536)?, number("replicas", 1, 5)?);
+        let duration = |name: &str, least: Duration| {
+            options.get(name).map(|text| parse_duration(name, text, least)).transpose()
+        };
+        let redeliver_after = duration("redeliver_after", Duration::from_secs(1))?;
+        let answer_timeout = duration("answer_timeout", Duration::from_millis(100))?;
         Ok(Address {
             scheme,
             hosts,
@@ -217,11 +238,12 @@ impl Address {
             ca_file: file("ca_file"),
             cert_file: file("cert_file"),
             key_file: file("key_file"),
+            receipt_key_file: file("receipt_key_file"),
             stream: text("stream").unwrap_or_else(|| "veribus".to_owned()),
+            replicas,
             group: text("group").unwrap_or_else(|| "collector".to_owned()),
-            answer_timeout: options
-                .get("answer_timeout")
-                .map_or(Ok(Duration::from_secs(10)), parse_duration)?,
+            redeliver_after,
+            answer_timeout: answer_timeout.unwrap_or(Duration::from_secs(10)),
             in_flight_max,
         })
     }
@@ -333,7 +355,8 @@ fn decoded(text: &str, setting: &str) -> Result<String, TransportError> {
     String::from_utf8(bytes).map_err(|_| fault())
 }
 
-fn parse_duration(text: &str) -> Result<Duration, TransportError> {
+/// From `least` to ten minutes.
+fn parse_duration(setting: &str, text: &str, least: Duration) -> Result<Duration, TransportError> {
     let (digits, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
     let number: Option<u64> = digits.parse().ok();
     let duration = match (number, unit) {
@@ -342,10 +365,10 @@ fn parse_duration(text: &str) -> Result<Duration, TransportError> {
         (Some(n), "m") => Some(Duration::from_secs(n.saturating_mul(60))),
         _ => None,
     };
-    let allowed = Duration::from_millis(100)..=Duration::from_secs(600);
+    let allowed = least..=Duration::from_secs(600);
     duration
         .filter(|duration| allowed.contains(duration))
-        .ok_or_else(|| invalid("answer_timeout", "from 100ms to 10m, like `250ms`, `10s`, `1m`"))
+        .ok_or_else(|| invalid(setting, format!("from {least:?} to 10m, like `250ms`, `10s`, `1m`")))
 }
 
 #[cfg(test)]

@@ -323,6 +323,12 @@ impl Out {
         }
     }
 
+    /// A receipt whose seal is wrong: whoever sent it has not the key.
+    #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
+    pub(crate) fn forged(&self) {
+        self.say(News::Suspicious("RECEIPT_INVALID: a receipt without the seal of our key".to_owned()));
+    }
+
     /// A receipt that came by itself: passed on if it is about a parcel that was sent from here.
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
     pub(crate) fn receipt(&self, bytes: &[u8]) {
@@ -331,10 +337,11 @@ impl Out {
                 self.ledger.borrow_mut().accepted.remove(&receipt.parcel);
                 News::Receipt(receipt)
             }
-            Ok(receipt) => {
-                News::Suspicious(format!("a receipt of the parcel {}, never sent here", receipt.parcel))
-            }
-            Err(error) => News::Suspicious(format!("a receipt that cannot be read: {}", error.code())),
+            Ok(receipt) => News::Suspicious(format!(
+                "RECEIPT_INVALID: of the parcel {}, never sent here",
+                receipt.parcel
+            )),
+            Err(error) => News::Suspicious(format!("RECEIPT_INVALID: it cannot be read: {}", error.code())),
         };
         self.say(news);
     }

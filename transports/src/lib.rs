@@ -24,6 +24,8 @@ mod network;
 mod options;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod seal;
 mod secret;
 
 #[cfg(feature = "memory")]

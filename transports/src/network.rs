@@ -44,6 +44,8 @@ struct Files {
     tls: Option<Arc<ClientConfig>>,
     password: Option<Secret>,
     token: Option<Secret>,
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    seal: crate::seal::Seal,
 }
 
 impl Files {
@@ -51,7 +53,15 @@ impl Files {
         let tls = if address.tls() { Some(Arc::new(tls_config(address)?)) } else { None };
         let password = secret(address.password.as_ref(), address.password_file.as_deref(), "password_file")?;
         let token = secret(address.token.as_ref(), address.token_file.as_deref(), "token_file")?;
-        Ok(Files { tls, password, token })
+        Ok(Files {
+            tls,
+            password,
+            token,
+            #[cfg(any(feature = "nats", feature = "redis"))]
+            seal: crate::seal::Seal::new(
+                secret(None, address.receipt_key_file.as_deref(), "receipt_key_file")?.as_ref(),
+            )?,
+        })
     }
 }
 
@@ -81,6 +91,12 @@ impl Dialer {
     #[cfg_attr(not(any(feature = "nats", feature = "redis")), allow(dead_code))]
     pub(crate) fn password(&self) -> Option<Secret> {
         self.files().password.clone()
+    }
+
+    /// The seal of receipts.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(crate) fn seal(&self) -> crate::seal::Seal {
+        self.files().seal.clone()
     }
 
     #[cfg_attr(not(any(feature = "http", feature = "nats")), allow(dead_code))]

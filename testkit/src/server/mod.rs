@@ -15,7 +15,7 @@ pub use http::HttpCollector;
 /// How long a server may take to listen.
 const START_WITHIN: Duration = Duration::from_secs(20);
 
-/// Which server.
+/// Which server. In what is further, `{port}` stands for the port it listens on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// `nats-server` with JetStream; further lines of its configuration.
@@ -71,8 +71,9 @@ impl Server {
                 let config = self.folder.join("nats.conf");
                 let store = self.folder.join("jetstream");
                 let text = format!(
-                    "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\n{more}\n",
-                    store.display()
+                    "listen: 127.0.0.1:{port}\njetstream {{ store_dir: \"{}\" }}\n{}\n",
+                    store.display(),
+                    more.replace("{port}", &port.to_string())
                 );
                 fs::write(&config, text).map_err(|error| error.to_string())?;
                 let mut command = Command::new("nats-server");
@@ -82,7 +83,8 @@ impl Server {
             Kind::Redis(more) => {
                 let mut command = Command::new("redis-server");
                 command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""]);
-                command.args(["--appendonly", "yes", "--dir"]).arg(&self.folder).args(more);
+                command.args(["--appendonly", "yes", "--dir"]).arg(&self.folder);
+                command.args(more.iter().map(|argument| argument.replace("{port}", &port.to_string())));
                 command
             }
         };
@@ -140,6 +142,10 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> std::io::Result<SocketAddr> {
+/// A loopback port that nobody listens on now.
+///
+/// # Errors
+/// Those of the system.
+pub fn free_port() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }

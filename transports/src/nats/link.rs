@@ -128,7 +128,7 @@ async fn stream(dialer: &Dialer, context: &Context) -> Result<Stream, TransportE
         discard: DiscardPolicy::New,
         max_bytes: STREAM_BYTES_MAX,
         duplicate_window: DUPLICATE_WINDOW,
-        num_replicas: 1,
+        num_replicas: dialer.address.replicas,
         ..Config::default()
     };
     let stream = context.get_or_create_stream(config).await.map_err(|error| {

@@ -13,6 +13,7 @@ use std::time::Duration;
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 const PARCEL: &str = "Veribus-Parcel";
 const RECEIPTS: &str = "Veribus-Receipts";
+const SEAL: &str = "Veribus-Seal";
 const MEDIA_TYPE: &str = "Content-Type";
 const ENCODING: &str = "Content-Encoding";
 /// Room for the headers beside a body, in bytes.

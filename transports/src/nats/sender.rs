@@ -11,7 +11,7 @@ use veribus_core::event::limits::BATCH_BYTES_MAX;
 use veribus_core::transport::{Parcel, Transport, TransportError};
 
 use super::link::Link;
-use super::{ENCODING, HEADERS_BYTES, MEDIA_TYPE, MESSAGE_ID, PARCEL, RECEIPTS, events, receipts};
+use super::{ENCODING, HEADERS_BYTES, MEDIA_TYPE, MESSAGE_ID, PARCEL, RECEIPTS, SEAL, events, receipts};
 use crate::address::Address;
 use crate::engine::{Engine, Inbox, Out, Way};
 use crate::network::{Dialer, random_name};
@@ -82,7 +82,7 @@ impl Way for Nats {
                     }
                 },
                 receipt = receipts.next() => match receipt {
-                    Some(message) => out.receipt(&message.payload),
+                    Some(message) => self.receipt(&message, out),
                     None => return Err(self.dialer.unreachable("the connection was closed")),
                 },
                 broken = link.broken(&self.dialer) => return Err(broken),
@@ -108,6 +108,17 @@ impl Nats {
             .header(RECEIPTS, self.sender.as_str())
             .header(MEDIA_TYPE, MEDIA_TYPE_MSGPACK)
             .header(ENCODING, parcel.compression.as_str())
+    }
+
+    fn receipt(&self, message: &async_nats::Message, out: &Out) {
+        let seal = message.headers.as_ref().and_then(|headers| headers.get(SEAL));
+        let seal = seal.map(|seal| seal.as_str()).unwrap_or_default();
+        let stream = &self.dialer.address.stream;
+        if self.dialer.seal().is_good(stream, &self.sender, &message.payload, seal) {
+            out.receipt(&message.payload);
+        } else {
+            out.forged();
+        }
     }
 
     fn not_accepted(&self, parcel: &Parcel, error: &PublishError, out: &Out) -> Result<(), TransportError> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use veribus_core::transport::{
 };
 
 use super::link::Link;
-use super::{ENCODING, MEDIA_TYPE, PARCEL, RECEIPTS, events, receipts};
+use super::{ENCODING, MEDIA_TYPE, PARCEL, RECEIPTS, SEAL, events, receipts};
 use crate::address::Address;
 use crate::network::{Dialer, is_random_name};
 
@@ -124,7 +125,17 @@ impl Subscription for NatsSubscription {
             if let (Some(receipt), Some(sender)) = (receipt, &delivery.receipts_to) {
                 let mut json = Vec::new();
                 receipt.to_json(&mut json);
-                client.publish(receipts(&self.dialer.address.stream, sender), json.into()).await?;
+                let stream = &self.dialer.address.stream;
+                let headers = self.dialer.seal().of(stream, sender, &json).map(|seal| {
+                    let mut headers = HeaderMap::new();
+                    headers.insert(SEAL, seal);
+                    headers
+                });
+                let subject = receipts(stream, sender);
+                match headers {
+                    Some(headers) => client.publish_with_headers(subject, headers, json.into()).await?,
+                    None => client.publish(subject, json.into()).await?,
+                }
             }
             Ok::<_, async_nats::PublishError>(())
         };
@@ -143,7 +154,7 @@ async fn connect(dialer: &Dialer, unsettled: &Unsettled) -> Result<Session, Tran
     let config = pull::Config {
         durable_name: Some(group.clone()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
+        ack_wait: dialer.address.redeliver_after.unwrap_or(ACK_WAIT),
         max_ack_pending: UNSETTLED_MAX,
         filter_subject: events(&dialer.address.stream),
         ..pull::Config::default()
@@ -160,14 +171,15 @@ async fn connect(dialer: &Dialer, unsettled: &Unsettled) -> Result<Session, Tran
     }
     // What an earlier connection handed out is delivered anew.
     unsettled.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    let progress = tokio::spawn(say_progress(link.client.clone(), Arc::clone(unsettled)));
+    let every = found.ack_wait.min(ACK_WAIT) / 3;
+    let progress = tokio::spawn(say_progress(link.client.clone(), Arc::clone(unsettled), every));
     Ok(Session { link, consumer, progress })
 }
 
 /// Tells the server that work goes on, for a while.
-async fn say_progress(client: async_nats::Client, unsettled: Unsettled) {
+async fn say_progress(client: async_nats::Client, unsettled: Unsettled, every: Duration) {
     loop {
-        sleep(ACK_WAIT / 3).await;
+        sleep(every.max(Duration::from_millis(100))).await;
         let working: Vec<String> = {
             let mut unsettled = unsettled.lock().unwrap_or_else(PoisonError::into_inner);
             unsettled.retain(|_, since| since.elapsed() < WORK_MAX);

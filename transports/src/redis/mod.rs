@@ -2,6 +2,7 @@
 
 mod link;
 mod sender;
+mod settling;
 mod subscription;
 mod value;
 
@@ -14,8 +15,10 @@ const RECEIPTS: &str = "receipts";
 const MEDIA_TYPE: &str = "type";
 const ENCODING: &str = "encoding";
 const BODY: &str = "body";
-/// The one field of a receipt's entry.
+/// What a receipt's entry says.
 const RECEIPT: &str = "receipt";
+/// Its seal, where there is a key.
+const SEAL: &str = "seal";
 
 /// The key of a stream's parcels.
 fn events(stream: &str) -> String {

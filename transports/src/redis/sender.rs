@@ -15,7 +15,7 @@ use veribus_core::transport::{Parcel, Transport, TransportError};
 
 use super::link::{ask, check, failure, open};
 use super::value::{integer, read_entries};
-use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, events, receipts};
+use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, SEAL, events, receipts};
 use crate::address::Address;
 use crate::engine::{Engine, Inbox, Out, Way};
 use crate::network::{Dialer, random_name};
@@ -174,7 +174,13 @@ impl Redis {
                 Err(_late) => return self.dialer.unreachable("it does not answer"),
             };
             for entry in read_entries(found) {
-                out.receipt(entry.field(RECEIPT).unwrap_or_default());
+                let receipt = entry.field(RECEIPT).unwrap_or_default();
+                let stream = &self.dialer.address.stream;
+                if self.dialer.seal().is_good(stream, &self.sender, receipt, &entry.text(SEAL)) {
+                    out.receipt(receipt);
+                } else {
+                    out.forged();
+                }
                 *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = entry.id;
             }
         }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Value, cmd};
+use redis::cmd;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use veribus_core::transport::{
@@ -13,8 +13,9 @@ use veribus_core::transport::{
 };
 
 use super::link::{ask, ask_raw, check, failure, open};
+use super::settling::Settling;
 use super::value::{Entry, entries, integer, list, named, place, read_entries, text};
-use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, events, receipts};
+use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, SEAL, events, receipts};
 use crate::address::Address;
 use crate::network::{Dialer, is_random_name, random_name};
 
@@ -22,6 +23,8 @@ use crate::network::{Dialer, is_random_name, random_name};
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How often dead members are looked for, and settled parcels trimmed.
 const CARE_EVERY: Duration = Duration::from_secs(5);
+/// How long what was settled may take to be written when the subscription ends.
+const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 /// Parcels of one `receive`: each may have 5 MiB.
 const RECEIVE_MAX: usize = 64;
 /// Receipts that wait for one sender, about; and how long.
@@ -45,13 +48,19 @@ pub(crate) fn subscription(address: &Address) -> Result<Box<dyn Subscription>, T
         put_back: HashMap::new(),
         cared: None,
     };
-    Ok(Box::new(RedisSubscription { member, runtime: Some(runtime), connection: None }))
+    Ok(Box::new(RedisSubscription {
+        member,
+        runtime: Some(runtime),
+        connection: None,
+        settling: Settling::default(),
+    }))
 }
 
 struct RedisSubscription {
     member: Member,
     runtime: Option<Runtime>,
     connection: Option<MultiplexedConnection>,
+    settling: Settling,
 }
 
 /// This member of the group.
@@ -67,9 +76,10 @@ struct Member {
 
 impl Drop for RedisSubscription {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        let Some(runtime) = self.runtime.take() else { return };
+        // What was settled last is still being written. What fails now comes again.
+        let _ = runtime.block_on(timeout(FLUSH_WITHIN, self.settling.finish()));
+        runtime.shutdown_background();
     }
 }
 
@@ -95,6 +105,13 @@ impl RedisSubscription {
             *connection = Some(kept);
         }
         result
+    }
+
+    /// An acknowledgement that failed closes the connection: what it was for comes again.
+    fn look_at_settled(&mut self) -> Result<(), TransportError> {
+        let Some(error) = self.settling.failed() else { return Ok(()) };
+        self.connection = None;
+        Err(error)
     }
 
     fn connect(&mut self) -> Result<(), TransportError> {
@@ -124,6 +141,7 @@ impl Subscription for RedisSubscription {
     }
 
     fn receive(&mut self, parcels_max: usize, patience: Duration) -> Result<Vec<Delivery>, TransportError> {
+        self.look_at_settled()?;
         self.connect()?;
         let destination = self.origin();
         let limit = patience + self.member.dialer.address.answer_timeout;
@@ -145,28 +163,22 @@ impl Subscription for RedisSubscription {
     fn settle(&mut self, delivery: &DeliveryTag, settlement: Settlement) -> Result<(), TransportError> {
         let receipt = match settlement {
             Settlement::Again(delay) => {
-                let due = Instant::now() + delay.min(IDLE_MAX / 2);
+                let idle = self.member.dialer.address.redeliver_after.unwrap_or(IDLE_MAX);
+                let due = Instant::now() + delay.min(idle / 2);
                 self.member.put_back.insert(delivery.message.clone(), due);
                 return Ok(());
             }
             Settlement::Stored(receipt) | Settlement::Dead(receipt) => receipt,
         };
         self.member.put_back.remove(&delivery.message);
-        if self.connection.is_none() {
+        self.look_at_settled()?;
+        let Some(connection) = &self.connection else {
             return Err(self.member.dialer.unreachable("the connection broke"));
-        }
-        let limit = self.member.dialer.address.answer_timeout;
-        let pipeline = self.member.settled(delivery, receipt);
-        let dialer = self.member.dialer.clone();
-        self.on_connection(limit, |mut connection| async move {
-            let replies = connection.send_packed_commands(&pipeline.0, 0, pipeline.1).await;
-            let replies = replies.map_err(|error| failure(&dialer, &error))?;
-            let fault = replies.into_iter().find_map(|reply| match reply {
-                Value::ServerError(error) => Some(RedisError::from(error)),
-                _ => None,
-            });
-            fault.map_or(Ok(()), |error| Err(failure(&dialer, &error)))
-        })
+        };
+        let runtime = self.runtime.as_ref().expect("dropped with the subscription alone");
+        let (pipeline, commands) = self.member.settled(delivery, receipt);
+        let begun = self.settling.begin(&self.member.dialer, connection, pipeline, commands);
+        runtime.block_on(begun)
     }
 }
 
@@ -200,10 +212,11 @@ impl Member {
         patience: Duration,
     ) -> Result<Vec<Delivery>, TransportError> {
         let mut taken = self.due(connection, count).await?;
-        if self.cared.is_none_or(|cared| cared.elapsed() > CARE_EVERY) {
+        let idle = self.dialer.address.redeliver_after.unwrap_or(IDLE_MAX);
+        if self.cared.is_none_or(|cared| cared.elapsed() > CARE_EVERY.min(idle / 2)) {
             self.cared = Some(Instant::now());
             self.trim(connection).await?;
-            taken.extend(self.left_by_the_dead(connection, count).await?);
+            taken.extend(self.left_by_the_dead(connection, idle, count).await?);
         }
         if !taken.is_empty() {
             return Ok(taken);
@@ -251,10 +264,11 @@ impl Member {
     async fn left_by_the_dead(
         &self,
         connection: &mut MultiplexedConnection,
+        idle: Duration,
         count: usize,
     ) -> Result<Vec<Delivery>, TransportError> {
         let mut claim = cmd("XAUTOCLAIM");
-        claim.arg(&self.key).arg(&self.group).arg(&self.name).arg(IDLE_MAX.as_millis() as u64);
+        claim.arg(&self.key).arg(&self.group).arg(&self.name).arg(idle.as_millis() as u64);
         claim.arg("0-0").arg("COUNT").arg(count);
         let found = match ask_raw(connection, &claim).await {
             Ok(found) => list(found).into_iter().nth(1).unwrap_or_default(),
@@ -310,15 +324,12 @@ impl Member {
         let key = receipts(&self.dialer.address.stream, sender);
         let mut json = Vec::new();
         receipt.to_json(&mut json);
-        pipeline
-            .cmd("XADD")
-            .arg(&key)
-            .arg("MAXLEN")
-            .arg("~")
-            .arg(RECEIPTS_MAX)
-            .arg("*")
-            .arg(RECEIPT)
-            .arg(json);
+        let seal = self.dialer.seal().of(&self.dialer.address.stream, sender, &json);
+        pipeline.cmd("XADD").arg(&key).arg("MAXLEN").arg("~").arg(RECEIPTS_MAX).arg("*");
+        pipeline.arg(RECEIPT).arg(json);
+        if let Some(seal) = seal {
+            pipeline.arg(SEAL).arg(seal);
+        }
         pipeline.cmd("PEXPIRE").arg(&key).arg(RECEIPTS_KEPT.as_millis() as u64);
         (pipeline, 3)
     }
