@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use veribus_core::transport::{Subscription, TransportFactory};
+use veribus_core::transport::{Delivery, Settlement, Subscription, TransportFactory};
 use veribus_testkit::server::{Kind, Server};
 use veribus_testkit::transport_suite::{
     ANSWER_TIMEOUT, Collecting, IN_FLIGHT_MAX, UnderTest, deliver, parcel,
@@ -104,4 +104,94 @@ fn a_group_that_was_destroyed_is_made_again() {
     let output = cli.args(["-p", &port, "-a", PASSWORD, "FLUSHALL"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("OK"), "{output:?}");
     deliver(transport.as_mut(), &parcel(1, 2));
+}
+
+fn member(server: &Redis, group: &str) -> Box<dyn Subscription> {
+    let options = options().set("redeliver_after", "1s").set("group", group);
+    subscription_from_url(&server.url("veribus"), &options).unwrap()
+}
+
+fn receive(subscription: &mut dyn Subscription) -> Delivery {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < end, "nothing arrives");
+        let mut received = subscription.receive(1, Duration::from_millis(200)).unwrap();
+        if let Some(delivery) = received.pop() {
+            return delivery;
+        }
+    }
+}
+
+fn cli(server: &Redis, command: &[&str]) -> String {
+    let port = server.0.address().port().to_string();
+    let mut cli = std::process::Command::new("redis-cli");
+    let output = cli.args(["-p", &port, "-a", PASSWORD, "--no-auth-warning"]).args(command).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn what_a_dead_collector_left_is_taken_over() {
+    let Ok(server) = redis() else { return eprintln!("skipped: no redis-server") };
+    let mut transport = server.factory()().unwrap();
+    let one = parcel(0x51, 1);
+    transport.send(&one, Instant::now() + Duration::from_secs(5)).unwrap();
+    let mut dies = member(&server, "collector");
+    assert_eq!(receive(dies.as_mut()).parcel, Some(one.id));
+    drop(dies);
+    let begin = Instant::now();
+    let taken = receive(member(&server, "collector").as_mut());
+    assert_eq!((taken.parcel, taken.deliveries), (Some(one.id), 2));
+    assert!(begin.elapsed() > Duration::from_millis(500), "after {:?}", begin.elapsed());
+}
+
+#[test]
+fn only_what_every_group_has_settled_is_trimmed() {
+    let Ok(server) = redis() else { return eprintln!("skipped: no redis-server") };
+    let (mut first, mut second) = (member(&server, "first"), member(&server, "second"));
+    for group in [&mut first, &mut second] {
+        assert!(group.receive(1, Duration::from_millis(20)).unwrap().is_empty());
+    }
+    let mut transport = server.factory()().unwrap();
+    for number in 1..=3 {
+        transport.send(&parcel(0x52, number), Instant::now() + Duration::from_secs(5)).unwrap();
+    }
+    let settle_next = |group: &mut dyn Subscription| {
+        let delivery = receive(group);
+        group.settle(&delivery.tag, Settlement::Stored(None)).unwrap();
+    };
+    let shrinks_to = |group: &mut dyn Subscription, length: &str| {
+        let end = Instant::now() + Duration::from_secs(20);
+        while cli(&server, &["XLEN", "veribus:events"]) != length {
+            assert!(Instant::now() < end, "{}", cli(&server, &["XLEN", "veribus:events"]));
+            assert!(group.receive(1, Duration::from_millis(100)).unwrap().is_empty());
+        }
+    };
+    (0..3).for_each(|_| settle_next(first.as_mut()));
+    settle_next(second.as_mut());
+    // `second` holds two that it has not read: one entry goes, and no more.
+    shrinks_to(first.as_mut(), "2");
+    let until = Instant::now() + Duration::from_millis(1200);
+    while Instant::now() < until {
+        assert!(first.receive(1, Duration::from_millis(100)).unwrap().is_empty());
+    }
+    assert_eq!(cli(&server, &["XLEN", "veribus:events"]), "2");
+    (0..2).for_each(|_| settle_next(second.as_mut()));
+    shrinks_to(second.as_mut(), "0");
+}
+
+#[test]
+fn what_was_settled_is_acknowledged_though_the_subscription_ends_at_once() {
+    let Ok(server) = redis() else { return eprintln!("skipped: no redis-server") };
+    let mut transport = server.factory()().unwrap();
+    for number in 1..=200 {
+        transport.send(&parcel(0x53, number), Instant::now() + Duration::from_secs(5)).unwrap();
+        while transport.poll(Duration::ZERO).is_some() {}
+    }
+    let mut subscription = member(&server, "collector");
+    for _ in 0..200 {
+        let delivery = receive(subscription.as_mut());
+        subscription.settle(&delivery.tag, Settlement::Stored(None)).unwrap();
+    }
+    drop(subscription);
+    assert_eq!(cli(&server, &["XPENDING", "veribus:events", "collector"]).lines().next(), Some("0"));
 }

@@ -61,7 +61,11 @@ fn a_server_without_tls_is_not_spoken_to() {
         let options = trusting(&authority).set("answer_timeout", "1s");
         let mut transport = from_url(&url, &options).unwrap()().unwrap();
         let error = refused(transport.as_mut());
-        assert!(matches!(error.code(), "UNREACHABLE" | "TIMED_OUT"), "{}: {error:?}", transport.destination());
+        assert!(
+            matches!(error.code(), "UNREACHABLE" | "TIMED_OUT"),
+            "{}: {error:?}",
+            transport.destination()
+        );
     }
 }
 

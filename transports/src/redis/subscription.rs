@@ -78,7 +78,7 @@ impl Drop for RedisSubscription {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
         // What was settled last is still being written. What fails now comes again.
-        let _ = runtime.block_on(timeout(FLUSH_WITHIN, self.settling.finish()));
+        let _ = runtime.block_on(async { timeout(FLUSH_WITHIN, self.settling.finish()).await });
         runtime.shutdown_background();
     }
 }

@@ -156,7 +156,9 @@ impl Far {
                 Server::start(Kind::Nats(more))
             }
             _ => {
-                let mut more = format!("--port 0 --tls-port {{port}} --tls-cert-file {certificate} --tls-key-file {key}");
+                let mut more = format!(
+                    "--port 0 --tls-port {{port}} --tls-cert-file {certificate} --tls-key-file {key}"
+                );
                 more += &match clients {
                     None => format!(" --tls-ca-cert-file {certificate} --tls-auth-clients no"),
                     Some(ca) => format!(" --tls-ca-cert-file {} --tls-auth-clients yes", ca.display()),
