@@ -1,5 +1,6 @@
 //! Every kind of credential against the real servers, with no more permissions than the samples give (SEC-06), and
 //! secrets that never show (SEC-51, SEC-52).
+#![allow(clippy::print_stderr)]
 #![cfg(all(feature = "http", feature = "nats", feature = "redis"))]
 
 mod support;

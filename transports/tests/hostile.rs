@@ -1,5 +1,6 @@
 //! What stands on a broker and is not ours: it costs nobody else's parcel, frees nothing, and is said (BAD-43 to
 //! BAD-49, SEC-05, SEC-07).
+#![allow(clippy::print_stderr)]
 #![cfg(all(feature = "nats", feature = "redis"))]
 
 mod support;

@@ -108,14 +108,14 @@ fn a_group_that_was_destroyed_is_made_again() {
 
 fn member(server: &Redis, group: &str) -> Box<dyn Subscription> {
     let options = options().set("redeliver_after", "1s").set("group", group);
-    subscription_from_url(&server.url("veribus"), &options).unwrap()
+    subscription_from_url(&server.url("veribus"), &options).expect("it works")
 }
 
 fn receive(subscription: &mut dyn Subscription) -> Delivery {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
         assert!(Instant::now() < end, "nothing arrives");
-        let mut received = subscription.receive(1, Duration::from_millis(200)).unwrap();
+        let mut received = subscription.receive(1, Duration::from_millis(200)).expect("it works");
         if let Some(delivery) = received.pop() {
             return delivery;
         }
@@ -125,8 +125,12 @@ fn receive(subscription: &mut dyn Subscription) -> Delivery {
 fn cli(server: &Redis, command: &[&str]) -> String {
     let port = server.0.address().port().to_string();
     let mut cli = std::process::Command::new("redis-cli");
-    let output = cli.args(["-p", &port, "-a", PASSWORD, "--no-auth-warning"]).args(command).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let output = cli
+        .args(["-p", &port, "-a", PASSWORD, "--no-auth-warning"])
+        .args(command)
+        .output()
+        .expect("redis-cli");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
 #[test]

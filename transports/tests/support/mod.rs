@@ -1,6 +1,6 @@
 //! A certificate authority of the tests' own, and real servers that show its certificates.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::print_stderr)]
 
 use std::fs;
 use std::net::SocketAddr;
