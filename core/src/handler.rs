@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::event::{Family, Severity, VerificationEvent};
@@ -63,6 +63,13 @@ pub trait EventHandler: Send {
     fn account(&mut self, account: &Account) -> Result<(), HandlerError> {
         let _ = account;
         Ok(())
+    }
+
+    /// Ends in order, after the last `flush` and before it is dropped, when the bus is closed: `deadline` is when the
+    /// bus stops waiting. How many events it leaves on disk for the next start, for the report of `close`.
+    fn close(&mut self, deadline: Instant) -> u64 {
+        let _ = deadline;
+        0
     }
 
     /// How long what was taken may wait for a [`EventHandler::flush`]; `None` if it need not be flushed by time.

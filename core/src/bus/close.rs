@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::confirm::Confirm;
@@ -57,7 +58,10 @@ impl Engine {
         }
         let mut slots = lock(&self.slots).clone();
         slots.extend(lock(&self.leaving).drain(..));
-        slots.iter().for_each(|slot| slot.queue.close());
+        for slot in &slots {
+            let _closed_once = slot.close_by.set(until);
+            slot.queue.close();
+        }
         let mut unfinished = Vec::new();
         for slot in &slots {
             if slot.ended.wait(left()).is_none() {
@@ -65,7 +69,10 @@ impl Engine {
                 unfinished.push(slot.name.clone());
             }
         }
-        self.report(unfinished)
+        CloseReport {
+            spooled: slots.iter().map(|slot| slot.spooled.load(Ordering::Acquire)).sum(),
+            ..self.report(unfinished)
+        }
     }
 
     fn unfinished(&self) -> Vec<String> {

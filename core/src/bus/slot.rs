@@ -1,7 +1,8 @@
 //! One handler's place on the bus: its queue, its counts, its state. Outlives the handler.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use super::HandlerId;
 use super::book::Book;
@@ -26,6 +27,10 @@ pub(crate) struct Slot {
     pub(crate) missing: Option<LossReason>,
     /// Answered when the worker has ended and the handler is dropped.
     pub(crate) ended: Confirm,
+    /// When whoever closes the bus stops waiting for it.
+    pub(crate) close_by: OnceLock<Instant>,
+    /// Events that it left on disk when it was closed.
+    pub(crate) spooled: AtomicU64,
     since: Since,
     filtered: AtomicU64,
     handled: AtomicU64,
@@ -59,6 +64,8 @@ impl Slot {
             queue: Queue::new(queue_events),
             missing,
             ended,
+            close_by: OnceLock::new(),
+            spooled: AtomicU64::new(0),
             since: Since::default(),
             filtered: AtomicU64::new(0),
             handled: AtomicU64::new(0),

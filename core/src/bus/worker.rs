@@ -11,6 +11,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -85,8 +86,14 @@ impl Worker {
             // Its failure was counted; at the end nobody is left to ask again.
             drop(self.flush());
         }
+        let Worker { engine, slot, mut handler, .. } = self;
+        if let Some(deadline) = slot.close_by.get() {
+            match fence(|| engine.inside_handler(0, || handler.close(*deadline))) {
+                Ok(events) => slot.spooled.store(events, Ordering::Release),
+                Err(text) => slot.count_failure(true, text),
+            }
+        }
         // A handler that panics while it is dropped must not take the process or the report with it.
-        let Worker { engine, slot, handler, .. } = self;
         if let Err(text) = fence(|| engine.inside_handler(0, || drop(handler))) {
             slot.count_failure(true, text);
         }

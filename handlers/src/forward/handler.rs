@@ -273,6 +273,15 @@ impl EventHandler for ForwardHandler {
         }
     }
 
+    /// Sends on until shortly before `deadline`; what is left then waits on disk.
+    fn close(&mut self, deadline: Instant) -> u64 {
+        if self.own().is_err() {
+            return 0;
+        }
+        self.shared.close(deadline);
+        self.shared.spool.as_ref().map_or(0, |spool| spool.health().pending)
+    }
+
     fn flush_every(&self) -> Option<Duration> {
         // What nobody waits for is synced by the sender: a flush by time would take `not_stored` from those who wait.
         None

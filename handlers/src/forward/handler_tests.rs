@@ -10,7 +10,8 @@ use veribus_core::transport::{
     Compression, Confirms, News, Parcel, Refused, StoreReceipt, Transport, TransportError, TransportFactory,
 };
 use veribus_core::{
-    Account, EventHandler, EventId, HandlerError, InstanceId, LaneMark, LossReason, Source, VerificationEvent,
+    Account, EventHandler, EventId, HandlerError, InstanceId, LaneMark, LossReason, Source,
+    VerificationEvent, VerificationEventBus, event,
 };
 
 use super::handler::{ForwardBuilder, ForwardHandler};
@@ -308,4 +309,27 @@ fn the_parent_itself_gets_no_second_forwarder() {
     let forwarder = collector.builder().build().expect("a forwarder");
     let factory = forwarder.for_child().expect("a factory");
     assert!(factory().is_err());
+}
+
+#[test]
+fn closing_the_bus_sends_until_the_deadline_and_says_what_stays_on_disk() {
+    let (root, collector) = (tempfile::tempdir().expect("a folder"), Collector::default());
+    let close = |deadline: Duration| {
+        let bus = VerificationEventBus::new(100);
+        bus.register_handler(Box::new(collector.spooled(root.path())));
+        for _ in 0..5 {
+            bus.publish_confirmed(event::security("s"), Duration::from_secs(5)).expect("it is on disk");
+        }
+        let begun = Instant::now();
+        let report = bus.close(deadline);
+        assert!(begun.elapsed() <= deadline + Duration::from_millis(250), "{:?}", begun.elapsed());
+        assert_eq!((report.delivered, &report.unfinished), (5, &vec![]));
+        assert_eq!(bus.close(Duration::from_secs(5)), report, "whoever asks again is told the same");
+        report.spooled
+    };
+    collector.world().down = true;
+    assert_eq!(close(Duration::from_millis(400)), 5);
+    collector.world().down = false;
+    assert_eq!(close(Duration::from_secs(5)), 0);
+    assert_eq!(collector.world().stored.len(), 10, "the second sent what the first had left");
 }

@@ -10,8 +10,10 @@ use super::health::ForwardWatch;
 use super::reader::Chunk;
 use super::spool::{Encoded, Spool};
 
-/// How much longer than its deadline a close may take.
-const GRACE: Duration = Duration::from_millis(200);
+/// The sender stops sending so long before the deadline of a close, or a tenth of what is left, to end in order.
+const TO_END_IN: Duration = Duration::from_millis(100);
+/// What is in its hands then may take a moment longer.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What waits to be sent but is in no spool, and whether to end.
 #[derive(Debug, Default)]
@@ -133,11 +135,15 @@ impl Shared {
         }
     }
 
-    /// Asks the sender to send no longer than until `deadline`, and waits a moment more for its count of what is left.
+    /// Asks the sender to end by `deadline`, and waits for its count of what is left. Once; later calls only wait.
     pub(crate) fn close(&self, deadline: Instant) {
+        let now = Instant::now();
         let mut waiting = self.waiting();
-        waiting.closing = Some(deadline);
-        self.changed.notify_all();
+        if waiting.closing.is_none() {
+            let left = deadline.saturating_duration_since(now);
+            waiting.closing = Some(now + left.saturating_sub(TO_END_IN.min(left / 10)));
+            self.changed.notify_all();
+        }
         let deadline = deadline + GRACE;
         while !waiting.ended {
             let left = deadline.saturating_duration_since(Instant::now());
