@@ -8,11 +8,13 @@ mod collector;
 mod http;
 mod ledger;
 mod model;
+mod publisher;
 mod sender;
 mod simulated;
 
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};
 pub use model::{ModelCollector, ModelRoute};
+pub use publisher::Publisher;
 pub use sender::{Sender, Target};
 pub use simulated::{Life, SPOOL, Service};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use veribus_faults::{Life, Service, Tier, ledger_line};
 use veribus_testkit::Seed;
+use veribus_testkit::oracle::Lost;
 use veribus_testkit::sim_fs::Death;
 
 fn break_something(service: &mut Service) {
@@ -105,4 +106,38 @@ fn what_did_not_fit_and_is_counted_as_lost_does_not_come_back_behind_what_was_se
         drop(life);
         heals(service);
     }
+}
+
+#[test]
+fn what_did_not_fit_is_told_to_the_collector_also_by_the_next_life() {
+    let seed = Seed::from_env();
+    println!("{seed}");
+    let mut told = 0;
+    for number in 0..100 {
+        let mut service = Service::new(seed, number);
+        let mut life = service.start().expect("on a well disk it always starts");
+        service.give(&mut life);
+        service.flush(&mut life);
+        let room = service.disk.used(); // not a byte more; the reserve is in it
+        service.disk.faults(|faults| faults.room = Some(room));
+        let refused = service.give(&mut life);
+        life.forget_given();
+        service.disk.faults(|faults| faults.heal());
+        service.give(&mut life);
+        service.flush(&mut life);
+        life.fs.kill();
+        drop(life);
+        let found = service.settle();
+        service.held(&service.violations(&found));
+        for key in refused {
+            let names = |lost: &&Lost| {
+                (lost.instance, lost.lane) == (key.instance, key.lane)
+                    && (lost.first..=lost.last).contains(&key.seq)
+            };
+            let why = found.lost.iter().find(names).map(|lost| lost.reason.as_str());
+            assert_eq!(why, Some("disk_full"), "{}: {key}", service.seed);
+            told += 1;
+        }
+    }
+    assert!(told > 0);
 }

@@ -19,7 +19,10 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         "veribus-collector",
         &["veribus-core", "veribus-detection", "veribus-handlers", "veribus-sources", "veribus-transports"],
     ),
-    ("veribus-faults", &["veribus-collector", "veribus-core", "veribus-handlers", "veribus-testkit"]),
+    (
+        "veribus-faults",
+        &["veribus-collector", "veribus-core", "veribus-handlers", "veribus-testkit", "veribus-transports"],
+    ),
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
     ("veribus-node", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),

@@ -15,7 +15,13 @@ use crate::workspace;
 /// Where bugs are planted.
 const SOURCES: [&str; 3] = ["core/src", "handlers/src", "collector/src"];
 /// The fault tests that look for them, the quickest first.
-const TESTS: [&str; 4] = ["spool_simulated", "spool_damage", "collector_process", "collector_crash_points"];
+const TESTS: [&str; 5] =
+    ["spool_simulated", "spool_damage", "publisher_process", "collector_process", "collector_crash_points"];
+
+/// How long one of them may take; a bug that makes it hang is found too.
+const WITHIN_SECONDS: &str = "600";
+/// How `timeout` says that it ended the program.
+const TIMED_OUT: i32 = 124;
 
 /// Turns on one bug after the other; an error if one is not found, or if something is found where none is.
 pub(crate) fn run() -> Result<(), String> {
@@ -74,9 +80,10 @@ struct Found {
 /// Runs the tests with `bug` on until one fails.
 fn look_for(bug: &str) -> Result<Option<Found>, String> {
     for test in TESTS {
-        let arguments = ["test", "--locked", "--package", "veribus-faults", "--test", test, "--"];
+        let cargo = ["--kill-after=5", WITHIN_SECONDS, "cargo", "test", "--locked"];
+        let arguments = ["--package", "veribus-faults", "--test", test, "--"];
         let one_by_one = ["--show-output", "--test-threads=1"];
-        let run = Run::cargo(&[arguments.as_slice(), &one_by_one].concat())
+        let run = Run::program("timeout", &[cargo.as_slice(), &arguments, &one_by_one].concat())
             .env("RUSTFLAGS", "--cfg veribus_planted")
             .env("CARGO_TARGET_DIR", &workspace::target_of("planted")?)
             .env("VERIBUS_PLANTED", bug);
@@ -84,6 +91,10 @@ fn look_for(bug: &str) -> Result<Option<Found>, String> {
         let status = run.lines(|line| lines.push(line.trim().to_owned()))?;
         if status.success() {
             continue;
+        }
+        if status.code() == Some(TIMED_OUT) {
+            let (test, how) = (format!("`{test}`"), format!("it did not end within {WITHIN_SECONDS} s"));
+            return Ok(Some(Found { test, how, seed: seed(&lines) }));
         }
         let failed = lines.iter().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
         let Some(name) = failed else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::event::Key;
 use super::found::{Found, Lost};
 use super::judge::Rules;
-use super::record::{Answer, Record};
+use super::record::{Answer, Class, Record};
 use super::violation::Violation;
 
 type LaneName = (u64, u16);
@@ -41,8 +41,13 @@ fn lanes<'a>(record: &Record, found: &'a Found) -> BTreeMap<LaneName, Lane<'a>> 
         let lane = lanes.entry((instance, number)).or_default();
         lane.top = lane.top.max(seq);
     };
-    for key in record.attempts().filter_map(|(_, attempt)| attempt.answer.as_ref()?.key()) {
-        given(key.instance, key.lane, key.seq);
+    for (_, attempt) in record.attempts() {
+        let Some(key) = attempt.answer.as_ref().and_then(Answer::key) else { continue };
+        // A kill takes what was in memory alone, and nobody can know of the numbers above the last that got out.
+        let died_in_memory = attempt.class == Class::Buffered && record.was_killed(key.instance);
+        if !died_in_memory {
+            given(key.instance, key.lane, key.seq);
+        }
     }
     let there = || found.stored.iter().map(|s| s.key).chain(found.pending.iter().copied());
     there().for_each(|key| given(key.instance, key.lane, key.seq));
