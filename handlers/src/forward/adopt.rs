@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
-use veribus_core::fs::{EntryKind, Locking, OpenHow};
+use veribus_core::fs::{EntryKind, Fs, Locking, OpenHow};
 use veribus_core::planted;
 
 use super::record::Place;
@@ -51,13 +51,37 @@ fn one(own: &Spool, dir: &Path, id: u64) -> Result<Option<Spool>, String> {
         Locking::Held(_) => return Ok(None),
         Locking::Taken(lock) => lock,
     };
+    let segments = segments(&*own.fs, dir, id, Strangers::Refused)?;
+    Ok(Some(Spool::adopt(dir.to_owned(), id, segments, own, lock)))
+}
+
+/// What to do about something that has a segment's name and is no ordinary file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strangers {
+    /// The spool is not touched.
+    Refused,
+    /// It is as if it were not there.
+    PassedOver,
+}
+
+/// The segments of a spool whose lock is held here, oldest first, without what was given up; an error says why they
+/// cannot be used.
+pub(crate) fn segments(
+    fs: &dyn Fs,
+    dir: &Path,
+    id: u64,
+    strangers: Strangers,
+) -> Result<VecDeque<Segment>, String> {
+    let said = |error: std::io::Error| error.to_string();
     let (mut segments, mut lefts) = (Vec::new(), Vec::new());
-    for entry in own.fs.list(dir).map_err(said)? {
+    for entry in fs.list(dir).map_err(said)? {
         let Some(number) = segment::number(&entry.name) else { continue };
-        let EntryKind::File(bytes) = entry.kind else {
-            return Err(format!("{} is no ordinary file", entry.name));
+        let bytes = match (entry.kind, strangers) {
+            (EntryKind::File(bytes), _) => bytes,
+            (_, Strangers::PassedOver) => continue,
+            (_, Strangers::Refused) => return Err(format!("{} is no ordinary file", entry.name)),
         };
-        let file = own.fs.open(&dir.join(&entry.name), OpenHow::Read).map_err(said)?;
+        let file = fs.open(&dir.join(&entry.name), OpenHow::Read).map_err(said)?;
         let begin = segment::read_range(&*file, 0, bytes.min(BEGIN_BYTES)).map_err(said)?;
         let place = Place { spool: id, segment: number };
         let (instance, left) = match segment::read_header(&begin, place) {
@@ -76,7 +100,7 @@ fn one(own: &Spool, dir: &Path, id: u64) -> Result<Option<Spool>, String> {
     if !planted!("read-what-was-given-up") {
         given_up(&mut segments, &lefts);
     }
-    Ok(Some(Spool::adopt(dir.to_owned(), id, VecDeque::from(segments), own, lock)))
+    Ok(VecDeque::from(segments))
 }
 
 /// What a process gave up, after a sync or a write that failed, it wrote again further on. Of such a part some may have

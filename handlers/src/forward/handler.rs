@@ -8,7 +8,7 @@ use veribus_core::fs::Fs;
 use veribus_core::transport::TransportFactory;
 use veribus_core::{
     Account, Clock, EventHandler, EventId, Family, HandlerError, HandlerFactory, LossReason, LossRecord, Rng,
-    Source, SystemClock, SystemRng, VerificationEvent,
+    Source, SystemClock, SystemRng, VerificationEvent, planted,
 };
 
 use super::disk::Disk;
@@ -264,7 +264,7 @@ impl EventHandler for ForwardHandler {
 
     fn flush(&mut self) -> Result<(), HandlerError> {
         self.own()?;
-        if let Some(spool) = &self.shared.spool {
+        if let Some(spool) = self.shared.spool.as_ref().filter(|_| !planted!("confirm-before-the-sync")) {
             spool.sync().map_err(|error| HandlerError::retry(0, error))?;
         }
         match std::mem::take(&mut self.not_stored) {

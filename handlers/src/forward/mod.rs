@@ -1,7 +1,6 @@
 //! Events to a collector: kept on disk until its store has them, sent in batches, in order, again until receipted.
 
 mod adopt;
-mod check;
 mod cursor;
 mod disk;
 mod error;
@@ -19,11 +18,12 @@ mod shared;
 mod spool;
 #[cfg(test)]
 mod spool_tests;
+mod tools;
 
-pub use check::{SpoolCheck, check};
 pub use disk::Disk;
 pub use error::ForwardError;
 pub use handler::{ForwardBuilder, ForwardHandler};
 pub use health::{Breaker, ForwardHealth, ForwardWatch};
 pub use settings::SpoolSettings;
 pub use spool::{SpoolHealth, SpoolState};
+pub use tools::{Repair, RepairOutcome, SpoolCheck, SpoolEntry, SpoolFound, check, dump, repair};

@@ -230,7 +230,22 @@ impl Spool {
         lock: Box<dyn FsLock>,
     ) -> Spool {
         let (settings, source) = (like.settings.clone(), like.source.clone());
-        let spool = Spool::with(dir, id, settings, source, like.fs.clone(), like.clock.clone(), lock);
+        Spool::of(dir, id, segments, settings, source, like.fs.clone(), like.clock.clone(), lock)
+    }
+
+    /// One that is there already, for whoever holds its lock.
+    #[expect(clippy::too_many_arguments, reason = "what a spool is made of")]
+    pub(crate) fn of(
+        dir: PathBuf,
+        id: u64,
+        segments: VecDeque<Segment>,
+        settings: SpoolSettings,
+        source: Source,
+        fs: Arc<dyn Fs>,
+        clock: Arc<dyn Clock>,
+        lock: Box<dyn FsLock>,
+    ) -> Spool {
+        let spool = Spool::with(dir, id, settings, source, fs, clock, lock);
         let mut state = spool.state();
         // An unreadable cursor means that everything is sent again, which does no harm.
         state.cursor = state.cursor_file.read(&*spool.fs).ok().flatten().unwrap_or_default();
@@ -240,6 +255,14 @@ impl Spool {
         state.segments = segments;
         drop(state);
         spool
+    }
+
+    /// A new one in the same directory, for events of `source`.
+    ///
+    /// # Errors
+    /// As [`Spool::create`].
+    pub(crate) fn beside(&self, source: Source, rng: &dyn Rng) -> Result<Spool, ForwardError> {
+        Spool::create(self.settings.clone(), source, self.fs.clone(), self.clock.clone(), rng)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

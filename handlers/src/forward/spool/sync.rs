@@ -18,9 +18,6 @@ impl Spool {
     /// # Errors
     /// [`ForwardError::Io`] if it could not be synced, nor written again into a new segment.
     pub(crate) fn sync(&self) -> Result<(), ForwardError> {
-        if planted!("confirm-before-the-sync") {
-            return Ok(());
-        }
         let mut state = self.state();
         let Some(target) =
             state.active.as_ref().map(|a| Position { segment: a.place.segment, offset: a.written })

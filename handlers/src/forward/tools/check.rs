@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use veribus_core::event::limits::EVENT_BYTES_MAX;
 use veribus_core::fs::{EntryKind, Fs, OpenHow};
 
-use super::adopt::spool_id;
-use super::cursor::{CursorFile, Position};
-use super::error::ForwardError;
-use super::record::{Kind, Place};
-use super::segment::{self, HEADER, Header, Step, Walk};
+use super::super::adopt::spool_id;
+use super::super::cursor::{CursorFile, Position};
+use super::super::error::ForwardError;
+use super::super::record::{Kind, Place};
+use super::super::segment::{self, HEADER, Header, Step, Walk};
 
 /// A segment is never longer than its limit by more than one batch of the largest events; a longer file is not read.
 const SEGMENT_BYTES_MAX: u64 = 1024 * EVENT_BYTES_MAX as u64;
@@ -41,7 +41,7 @@ impl SpoolCheck {
     }
 }
 
-/// Checks every spool in `root`, the directory of [`SpoolSettings::dir`](super::SpoolSettings::dir).
+/// Checks every spool in `root`, the directory of [`SpoolSettings::dir`](crate::forward::SpoolSettings::dir).
 ///
 /// # Errors
 /// [`ForwardError::Io`] if `root` cannot be listed; what is wrong inside is in the answer.
@@ -71,11 +71,7 @@ fn one(fs: &dyn Fs, path: PathBuf, id: u64) -> SpoolCheck {
     let last = segments.last().map(|(number, _)| *number);
     for (number, kind) in segments {
         let place = Place { spool: id, segment: number };
-        let read =
-            read(fs, &found.path, number, kind).and_then(|bytes| match segment::read_header(&bytes, place) {
-                Header::Newer(version) => Err(format!("it is of format {version}, newer than this program")),
-                _ => Ok(bytes),
-            });
+        let read = read(fs, &found.path, place, kind);
         match read {
             Ok(bytes) => count(&mut found, &bytes, place, cursor.unwrap_or_default(), last == Some(number)),
             Err(why) => found.unreadable.push(format!("{number:016x}.seg: {why}")),
@@ -84,15 +80,18 @@ fn one(fs: &dyn Fs, path: PathBuf, id: u64) -> SpoolCheck {
     found
 }
 
-fn read(fs: &dyn Fs, dir: &Path, number: u64, kind: EntryKind) -> Result<Vec<u8>, String> {
-    match kind {
-        EntryKind::File(bytes) if bytes <= SEGMENT_BYTES_MAX => {
-            let file = fs.open(&segment::path(dir, number), OpenHow::Read);
-            let bytes = file.and_then(|file| segment::read_range(&*file, 0, bytes));
-            bytes.map_err(|error| error.to_string())
-        }
-        EntryKind::File(bytes) => Err(format!("{bytes} bytes are more than a segment has")),
-        EntryKind::Directory | EntryKind::Other => Err("it is no ordinary file".to_owned()),
+/// A segment as it is; an error says why it cannot be read.
+pub(super) fn read(fs: &dyn Fs, dir: &Path, place: Place, kind: EntryKind) -> Result<Vec<u8>, String> {
+    let bytes = match kind {
+        EntryKind::File(bytes) if bytes <= SEGMENT_BYTES_MAX => bytes,
+        EntryKind::File(bytes) => return Err(format!("{bytes} bytes are more than a segment has")),
+        EntryKind::Directory | EntryKind::Other => return Err("it is no ordinary file".to_owned()),
+    };
+    let file = fs.open(&segment::path(dir, place.segment), OpenHow::Read);
+    let bytes = file.and_then(|file| segment::read_range(&*file, 0, bytes)).map_err(|e| e.to_string())?;
+    match segment::read_header(&bytes, place) {
+        Header::Newer(version) => Err(format!("it is of format {version}, newer than this program")),
+        Header::Sound(..) | Header::Damaged => Ok(bytes),
     }
 }
 
