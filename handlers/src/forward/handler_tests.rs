@@ -333,3 +333,23 @@ fn closing_the_bus_sends_until_the_deadline_and_says_what_stays_on_disk() {
     assert_eq!(close(Duration::from_secs(5)), 0);
     assert_eq!(collector.world().stored.len(), 10, "the second sent what the first had left");
 }
+
+#[test]
+fn closing_sends_what_did_not_fit_the_window_too() {
+    let (root, collector) = (tempfile::tempdir().expect("a folder"), Collector::default());
+    collector.world().down = true;
+    let settings = small(root.path());
+    let builder = collector.builder().spool(settings).window(1).batch_events(1);
+    let mut forwarder = builder.build().expect("a forwarder");
+    forwarder.handle(&events(1..=5)).expect("takes");
+    collector.until(|world| world.sends > 0);
+    let left = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let failed = collector.world().sends;
+            collector.until(|world| world.sends > failed + 5);
+            collector.world().down = false;
+        });
+        forwarder.close(Instant::now() + Duration::from_secs(10))
+    });
+    assert_eq!((left, collector.world().stored.len()), (0, 5));
+}

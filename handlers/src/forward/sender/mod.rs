@@ -176,7 +176,8 @@ impl Sender {
             any = true;
             self.add(chunk, spool);
         }
-        any
+        // The window is full, and nobody has looked for more.
+        true
     }
 
     fn add(&mut self, chunk: Chunk, spool: Option<u64>) {

@@ -36,9 +36,6 @@ impl Spool {
         let result = self.write(state, first.instance(), records, wanted);
         let mut state = self.state();
         self.judge(&mut state, result.is_err());
-        if result.is_ok() {
-            state.pending += events.ids.len() as u64;
-        }
         result
     }
 
@@ -77,7 +74,7 @@ impl Spool {
         let time = self.clock.now().as_nanos();
         let Some(active) = &mut state.active else { return Ok(()) };
         let begin = active.unsynced.len();
-        let mut last = active.last_key;
+        let (mut last, mut events) = (active.last_key, 0);
         for (kind, flags, key, payload) in records {
             let head = Head { kind, flags, key, time, before: last };
             let offset = active.written + (active.unsynced.len() - begin) as u64;
@@ -85,12 +82,15 @@ impl Spool {
             if key != 0 {
                 last = key;
             }
+            events += u64::from(kind == Kind::Event);
         }
         match append_all(&*active.file, &active.unsynced[begin..]) {
             Ok(()) => {
                 let bytes = (active.unsynced.len() - begin) as u64;
                 (active.written, active.last_key) = (active.written + bytes, last);
                 state.bytes += bytes;
+                // Before the lock is given up: who reads them may have their receipt at once.
+                state.pending += events;
                 if let (Some(segment), Some(active)) = (state.segments.len().checked_sub(1), &state.active) {
                     state.segments[segment].bytes = active.written;
                 }
