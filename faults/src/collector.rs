@@ -44,7 +44,17 @@ impl Collector {
     /// # Panics
     /// If it does not listen in time.
     pub fn start(program: &str, data: &Path) -> Self {
-        let collector = Collector::begin(Command::new(program), data);
+        Collector::start_with(program, data, &[])
+    }
+
+    /// Starts `program` on `data` with further arguments, and waits until it listens.
+    ///
+    /// # Panics
+    /// If it does not listen in time.
+    pub fn start_with(program: &str, data: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.arg("collector").args(arguments);
+        let collector = Collector::begin(command, data);
         assert!(collector.target.is_some(), "the collector does not start");
         collector
     }
@@ -55,12 +65,12 @@ impl Collector {
         let later = if *and_later { "+" } else { "" };
         let mut strace = Command::new("strace");
         strace.args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-        strace.args(["-e", &format!("inject={call}:{what}:when={nth}{later}")]).arg(program);
+        strace.args(["-e", &format!("inject={call}:{what}:when={nth}{later}")]).arg(program).arg("collector");
         Collector::begin(strace, data)
     }
 
     fn begin(mut command: Command, data: &Path) -> Self {
-        command.args(["collector", "--listen", "127.0.0.1:0", "--quiet", "--data"]).arg(data);
+        command.args(["--listen", "127.0.0.1:0", "--quiet", "--data"]).arg(data);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("a process");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();

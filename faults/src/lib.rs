@@ -4,17 +4,23 @@
 //! `cargo xtask faults` collects. `VERIBUS_FAULT_TIER` chooses how much is done: 0 in every test run, 1 before a
 //! milestone. See `docs/reliability.md`.
 
+mod broker;
 mod collector;
 mod http;
 mod ledger;
 mod model;
+mod network;
+mod passage;
 mod publisher;
 mod sender;
 mod simulated;
 
+pub use broker::{Broker, BrokerKind};
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};
 pub use model::{ModelCollector, ModelRoute};
+pub use network::network_faults;
+pub use passage::{Disturbance, Passage};
 pub use publisher::Publisher;
 pub use sender::{Sender, Target};
 pub use simulated::{Life, SPOOL, Service};

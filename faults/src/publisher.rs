@@ -103,15 +103,20 @@ impl Publisher {
         record
     }
 
-    /// Files in its spools that hold something.
+    /// Files in its spools that hold something: spool, name and bytes of each.
     ///
     /// # Panics
     /// If the spools cannot be listed.
-    pub fn segments(&self) -> usize {
+    pub fn segments(&self) -> Vec<String> {
         let spools = std::fs::read_dir(&self.spool).expect("its spools").flatten();
         let files =
             spools.filter_map(|spool| std::fs::read_dir(spool.path()).ok()).flat_map(Iterator::flatten);
-        files.filter(|file| file.path().extension().is_some_and(|ending| ending == "seg")).count()
+        let named = |file: std::fs::DirEntry| {
+            let (path, bytes) = (file.path(), file.metadata().map_or(0, |found| found.len()));
+            let is_segment = path.extension().is_some_and(|ending| ending == "seg");
+            is_segment.then(|| format!("{} of {bytes} bytes", path.display()))
+        };
+        files.filter_map(named).collect()
     }
 
     /// Where its spools are.

@@ -1,38 +1,15 @@
 //! FM-13 over HTTP: each fault of the network in turn between a sender and a collector; all arrives once, in order.
-//!
-//! Corrupted bytes are left out: plain HTTP has nothing that would notice them, TLS does.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use veribus_faults::{Collector, Sender, Target, Tier, held_to, ledger_line};
+use veribus_faults::{Collector, Sender, Target, Tier, held_to, ledger_line, network_faults};
 use veribus_testkit::Seed;
 use veribus_testkit::oracle::Rules;
-use veribus_testkit::proxy::{Cut, FaultProxy, Faults, Way};
+use veribus_testkit::proxy::{Cut, FaultProxy};
 
 const COLLECTOR: &str = env!("CARGO_BIN_EXE_fault-collector");
 const ALIVE_WITHIN: Duration = Duration::from_secs(10);
-
-/// Every fault, with its name.
-fn faults() -> Vec<(&'static str, Faults)> {
-    let slow = |rate| Way { bytes_per_second: Some(rate), ..Way::default() };
-    let late = || Way { latency: Duration::ZERO..Duration::from_secs(2), ..Way::default() };
-    let none = Faults::default;
-    vec![
-        ("latency", Faults { to_server: late(), to_client: late(), ..none() }),
-        (
-            "broken connections",
-            Faults { reset_after: Some(Duration::ZERO..Duration::from_millis(20)), ..none() },
-        ),
-        ("half-open", Faults { vanished: true, ..none() }),
-        ("requests do not arrive", Faults { to_server: Way::held(), ..none() }),
-        ("answers do not arrive", Faults { to_client: Way::held(), ..none() }),
-        ("bandwidth", Faults { to_server: slow(10_000), ..none() }),
-        ("slow reader", Faults { to_client: slow(20), ..none() }),
-        ("reset in a message", Faults { reset_after_bytes: Some(1..6_000), ..none() }),
-        ("refused", Faults { refuse: true, ..none() }),
-    ]
-}
 
 #[test]
 fn fm_13_no_fault_of_the_network_loses_doubles_or_reorders_an_event() {
@@ -48,7 +25,7 @@ fn fm_13_no_fault_of_the_network_loses_doubles_or_reorders_an_event() {
     let mut sender = Sender::new(1, Duration::from_millis(400));
     let (mut scenarios, mut slowest) = (0, Duration::ZERO);
     for _ in 0..rounds {
-        for (name, faults) in faults() {
+        for (name, faults) in network_faults() {
             scenarios += 1;
             let lasts = Duration::from_millis(choices.within(100..600));
             let stop = AtomicBool::new(false);

@@ -33,10 +33,14 @@ fn fm_01_a_publisher_killed_at_random_moments_loses_and_doubles_nothing_it_was_t
         std::thread::sleep(Duration::from_micros(choices.below(60_000)));
         publisher.kill();
     }
-    let left_behind = publisher.segments();
+    let left_behind = publisher.segments().len();
     publisher.start();
     let (code, took) = publisher.stop();
-    assert_eq!((code, publisher.segments()), (Some(0), 0), "the last life sends what all others left");
+    assert_eq!(
+        (code, publisher.segments()),
+        (Some(0), Vec::new()),
+        "the last life sends what all others left"
+    );
     let data = collector.data().to_owned();
     assert_eq!(collector.stop(), Some(0));
     let record = publisher.record();
@@ -55,12 +59,10 @@ fn a_publisher_whose_collector_is_away_says_by_its_exit_code_that_events_stay_on
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(COLLECTOR, &folder.path().join("data"));
     let mut publisher = publisher(folder.path(), &collector);
-    let data = collector.data().to_owned();
     collector.kill();
     publisher.start();
     std::thread::sleep(Duration::from_millis(50));
     let (code, _) = publisher.stop();
     assert_eq!(code, Some(3));
-    assert!(publisher.segments() > 0);
-    assert!(!data.join("nothing").exists());
+    assert!(!publisher.segments().is_empty());
 }

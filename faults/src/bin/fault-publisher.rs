@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         .back_off(Duration::from_millis(10), Duration::from_millis(200))
         .build()
         .expect("a spool always starts");
+    let watch = forward.watch();
     let bus = Arc::new(VerificationEventBus::builder().capacity(1000).source(source).build());
     bus.register_handler(Box::new(forward));
     let instance = bus.instance().0;
@@ -66,6 +67,12 @@ fn main() -> ExitCode {
         rejected: health.rejected,
     };
     writer(journal).closed(instance, ledger).expect("a journal");
+    let adopted = watch.health().adopted;
+    if report.spooled > 0 || adopted > 0 {
+        let told =
+            format!("left on disk: {} events, {adopted} spools; {:?}\n", report.spooled, watch.health());
+        let _nobody_listens = std::io::stderr().write_all(told.as_bytes());
+    }
     ExitCode::from(if report.spooled > 0 || !report.unfinished.is_empty() { 3 } else { 0 })
 }
 

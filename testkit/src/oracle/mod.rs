@@ -47,5 +47,5 @@ pub use journal::{JournalError, JournalReader, JournalWriter};
 pub use judge::{Order, Rules, judge};
 pub use record::{Answer, Attempt, Class, Ledger, Record};
 #[cfg(feature = "store")]
-pub use store::{StoreError, read_store};
+pub use store::{StoreError, dead_letters, read_store};
 pub use violation::Violation;

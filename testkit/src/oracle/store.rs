@@ -58,6 +58,19 @@ pub fn read_store(data: &Path) -> Result<Found, StoreError> {
     Ok(found)
 }
 
+/// The bytes of what the collector in the folder `data` has set aside as no parcel.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn dead_letters(data: &Path) -> Result<Vec<Vec<u8>>, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(data.join("events.db"), flags)?;
+    database.busy_timeout(std::time::Duration::from_secs(10))?;
+    let mut find = database.prepare("SELECT body FROM dead_letters")?;
+    let bodies = find.query_map([], |row| row.get(0))?;
+    Ok(bodies.collect::<Result<_, _>>()?)
+}
+
 /// Losses, marks, and the holes that the collector has seen without knowing why.
 fn read_books(database: &Connection, found: &mut Found) -> Result<(), StoreError> {
     let lane =

@@ -128,7 +128,11 @@ impl Server {
         self.signal("-CONT");
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends a signal, named as `kill` takes it.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().map(|child| child.id().to_string()).expect("it runs");
         let status = Command::new("kill").args([signal, &pid]).status().expect("`kill` runs");
         assert!(status.success(), "kill {signal} {pid}: {status}");
