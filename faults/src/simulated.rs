@@ -151,7 +151,9 @@ impl Service {
     pub fn settle(&mut self) -> Found {
         self.disk.live_on();
         self.disk.faults(|faults| faults.heal());
-        self.collector.set(true, false);
+        // Some brokers go on forgetting: then everything is sent again until it is there.
+        let forgets = self.collector.route() == ModelRoute::Broker && self.choices.chance(1, 8);
+        self.collector.set(true, forgets);
         let mut life = self.start().expect("on a well disk it always starts");
         let fresh = self.give(&mut life);
         self.flush(&mut life);
