@@ -37,6 +37,12 @@ fn stored_once_and_receipted(brand: Brand) {
     let status = status(&collector);
     assert_eq!(status["receiving"][0]["origin"], broker.url());
     assert_eq!(status["receiving"][0]["receiving"], true);
+    let books = collector.json(&["accounting", "--json", "--instance", &sender.instance.to_string()]);
+    let of = |name: &str| books["producers"][0][name].as_u64().unwrap();
+    assert_eq!(
+        ["received", "stored", "duplicates", "pending", "missing"].map(of),
+        [2_000, 1_000, 1_000, 0, 0]
+    );
     assert_eq!(collector.stop(), Some(0));
     sender.judged(&[&data]);
 }
