@@ -6,7 +6,6 @@
 mod accounting;
 mod alert;
 mod books;
-mod checkpoint;
 mod dead_letter;
 mod lanes;
 mod ledger;

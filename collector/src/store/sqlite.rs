@@ -10,7 +10,6 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params
 use veribus_core::{Attributes, InstanceId, Losses, Source};
 
 use super::books::Books;
-use super::checkpoint::{Checkpointer, LogPages};
 use super::lanes::{LaneCache, Lanes};
 use super::ledger::{self, Gap, Lane, Ledger};
 use super::rows::{Rows, Sent};
@@ -38,7 +37,6 @@ pub struct SqliteStore {
     sources: HashMap<String, i64>,
     unsettled: HashSet<Lane>,
     next_ingest: Ingest,
-    checkpointer: Checkpointer,
 }
 
 impl SqliteStore {
@@ -66,7 +64,7 @@ impl SqliteStore {
         connection.pragma_update(None, "cache_size", -32_768)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         schema::prepare(&mut connection)?;
         let last: Ingest = connection.query_row(
@@ -81,7 +79,6 @@ impl SqliteStore {
             lanes: LaneCache::default(),
             sources: HashMap::new(),
             next_ingest: last + 1,
-            checkpointer: Checkpointer::start(path, LogPages::USUAL)?,
         })
     }
 }
@@ -93,7 +90,6 @@ impl Store for SqliteStore {
         let open = OpenTransaction { connection, committed: false };
         let transaction = SqliteTransaction {
             rows: Rows::new(connection)?,
-            checkpointer: &self.checkpointer,
             stored: connection.prepare_cached("SELECT record FROM events WHERE id = ?1")?,
             lanes: Some(Lanes::new(connection, &mut self.lanes)?),
             sources: &mut self.sources,
@@ -140,7 +136,6 @@ const OPEN: &str = "present until the end of the transaction";
 
 struct SqliteTransaction<'s> {
     rows: Rows<'s>,
-    checkpointer: &'s Checkpointer,
     stored: CachedStatement<'s>,
     lanes: Option<Lanes<'s>>,
     sources: &'s mut HashMap<String, i64>,
@@ -287,7 +282,6 @@ impl Transaction for SqliteTransaction<'_> {
         std::mem::take(&mut self.ledger).settle_into(self.unsettled);
         self.open.committed = true;
         *self.last_ingest = self.next_ingest;
-        self.checkpointer.committed(self.open.connection);
         Ok(())
     }
 }
