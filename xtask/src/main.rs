@@ -86,6 +86,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::daily("tests", suite::tests),
         Step::daily("examples in the documentation", suite::doc_tests),
         Step::thorough("models of the ring, every interleaving", proofs::loom_models_hold),
+        Step::thorough("the ring under random schedules", proofs::shuttle_finds_nothing),
         Step::thorough("the ring under AddressSanitizer", proofs::sanitizer_is_silent),
         Step::thorough("the ring under miri", proofs::miri_is_silent),
         Step::daily("the Python package", python::package_works),

@@ -1,4 +1,5 @@
-//! The ring's own proofs: every interleaving under loom, memory under AddressSanitizer, undefined behaviour under miri.
+//! The ring's own proofs: every interleaving under loom, long runs under shuttle, memory under AddressSanitizer,
+//! undefined behaviour under miri.
 //!
 //! Each builds with other flags, so each has a target directory of its own beside the usual one and leaves that warm.
 
@@ -18,6 +19,15 @@ pub(crate) fn loom_models_hold() -> Answer {
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", &workspace::target_of("loom")?);
     suite::count(run, "loom")
+}
+
+/// Long runs of the ring under shuttle's random schedules; shuttle is a dependency of theirs alone.
+pub(crate) fn shuttle_finds_nothing() -> Answer {
+    let runs = ["test", "--locked", "-p", "veribus-core", "--lib", "shuttled"];
+    let run = Run::cargo(&runs)
+        .env("RUSTFLAGS", "--cfg shuttle")
+        .env("CARGO_TARGET_DIR", &workspace::target_of("shuttle")?);
+    suite::count(run, "shuttle")
 }
 
 /// The ring's tests and its stress test under AddressSanitizer, where a nightly toolchain is installed.

@@ -24,6 +24,8 @@ mod writer;
 
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(all(test, shuttle))]
+mod shuttled;
 #[cfg(all(test, not(loom)))]
 mod stress;
 #[cfg(all(test, not(loom)))]
