@@ -87,6 +87,26 @@ fn whoever_comes_later_is_given_what_nobody_wanted_before() {
 }
 
 #[test]
+fn what_nobody_wants_is_not_even_built_where_the_caller_leaves_that_to_the_bus() {
+    let bus = VerificationEventBus::new(1000);
+    bus.register_handler(Box::new(Wants(Interest::families(&[Family::Security]))));
+    let mut built = 0;
+    for _ in 0..100 {
+        let receipt = bus.publish_with(Family::Performance, Severity::Informational, || {
+            built += 1;
+            event::performance("t")
+        });
+        assert!(receipt.is_accepted());
+        let receipt = bus.publish_with(Family::Security, Severity::High, || event::security("scan"));
+        assert!(receipt.is_accepted());
+    }
+    assert!(built <= 1, "once, for want of a lane: {built}");
+    assert!(bus.flush(SECOND));
+    let health = bus.health();
+    assert_eq!((health.handlers[0].handled, health.handlers[0].filtered), (100, 100));
+}
+
+#[test]
 fn a_closed_bus_refuses_also_what_nobody_wants() {
     let bus = VerificationEventBus::new(1000);
     bus.register_handler(Box::new(Wants(Interest::families(&[Family::Security]))));

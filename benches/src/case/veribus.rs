@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veribus::{
-    BusHealth, EventDraft, EventHandler, Family, HandlerError, Interest, Name, SpanId, TraceContext, TraceId,
-    VerificationEvent, VerificationEventBus, event, event::family::Authentication,
+    BusHealth, EventDraft, EventHandler, Family, HandlerError, Interest, Name, Severity, SpanId,
+    TraceContext, TraceId, VerificationEvent, VerificationEventBus, event, event::family::Authentication,
 };
 use veribus_testkit::{Blocking, Gate};
 
@@ -176,6 +176,35 @@ impl Case for Publish {
             gate.open();
         }
         settle(&self.publisher.0, self.before + handed)
+    }
+}
+
+/// As [`Publish::filtered`], where building is left to the bus.
+pub(crate) struct PublishWith(Publish);
+
+impl PublishWith {
+    pub(crate) fn filtered() -> Result<Self, String> {
+        Publish::filtered().map(PublishWith)
+    }
+}
+
+impl Case for PublishWith {
+    #[inline]
+    fn once(&mut self, sample: &Sample) {
+        let build = || {
+            let draft = event::authentication(ACTION)
+                .attribute(SESSION, sample.session.as_str())
+                .attribute(USER_AGENT, sample.agent.as_str())
+                .attribute(REGION, sample.region.as_str())
+                .failure();
+            draft.actor(&sample.actor).source_ip(sample.ip).target(&sample.resource).method(&sample.method)
+        };
+        let bus = &self.0.publisher.0;
+        std::hint::black_box(bus.publish_with(Family::Authentication, Severity::Informational, build));
+    }
+
+    fn finish(self, handed: u64) -> Result<Ledger, String> {
+        self.0.finish(handed)
     }
 }
 

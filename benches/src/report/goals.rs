@@ -203,8 +203,8 @@ const GOALS: &[Goal] = &[
     goal("wire record against the bytes of JSON", AtMost, " ×", 2, |l| {
         Some((l.pace("encode/wire", "encode/json", Figure::Bytes)?, 0.55))
     }),
-    goal("an event in which nobody is interested, bursts", AtMost, " ns", 1, |l| {
-        Some((l.get("handoff/filtered", Figure::Typical)?, 5.0))
+    goal("an event in which nobody is interested, `publish_with`, bursts", AtMost, " ns", 1, |l| {
+        Some((l.get("handoff/filtered_with", Figure::Typical)?, 5.0))
     }),
     goal("1,000 threads publishing bursts: their rings", AtMost, " MiB", 1, |l| {
         Some((l.get("memory/threads_burst", Figure::MibTold)?, 64.0))

@@ -66,9 +66,15 @@ const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "filtered",
-        title: "veribus: no handler is interested",
+        title: "veribus: no handler is interested, the event built all the same",
         role: Role::Subject,
         run: |plan| with(plan, veribus::Publish::filtered),
+    },
+    Entry {
+        name: "filtered_with",
+        title: "veribus: no handler is interested, built only where one is (publish_with)",
+        role: Role::Subject,
+        run: |plan| with(plan, veribus::PublishWith::filtered),
     },
     Entry {
         name: "tracing_disabled",

@@ -14,7 +14,7 @@ use super::slot::Slot;
 use super::thread_lanes::{INSIDE, LANES, depth_here};
 use super::{HandlerId, dispatcher};
 use crate::clock::Clock;
-use crate::event::{Draft, EventId, InstanceId, Severity, Timestamp};
+use crate::event::{Draft, EventId, Family, InstanceId, Severity, Timestamp};
 use crate::handler::Interest;
 use crate::ring::byte_ring::{Budget, growth_bytes};
 use crate::ring::local::{self, Frame};
@@ -323,7 +323,7 @@ impl Engine {
         if draft.severity() >= Severity::Critical || depth_here() > 0 {
             return None;
         }
-        if self.wanted.load(Ordering::Relaxed) & Interest::place(draft.family(), draft.severity()) == 0 {
+        if !self.wants(draft.family(), draft.severity()) {
             return self.publish_unwanted();
         }
         let measured = Measured::plain(draft)?;
@@ -337,6 +337,20 @@ impl Engine {
             self.wake_once();
         }
         Some(id)
+    }
+
+    #[inline(always)]
+    fn wants(&self, family: Family, severity: Severity) -> bool {
+        self.wanted.load(Ordering::Relaxed) & Interest::place(family, severity) != 0
+    }
+
+    /// Counts an event of this family and severity if no handler wants such; `None` if it is to be published.
+    #[inline(always)]
+    pub(crate) fn spare(&self, family: Family, severity: Severity) -> Option<EventId> {
+        if self.wants(family, severity) || severity >= Severity::Critical || depth_here() > 0 {
+            return None;
+        }
+        self.publish_unwanted()
     }
 
     /// Counts an event that every handler would filter; nothing else is done with it. `None` as for the short way.

@@ -47,7 +47,7 @@ use lane::{Ask, Verdict};
 use slot::Slot;
 use thread_lanes::depth_here;
 
-use crate::event::{Draft, EventId, InstanceId, Name, Source};
+use crate::event::{Draft, EventId, Family, InstanceId, Name, Severity, Source};
 use crate::handler::{EventHandler, HandlerError, HandlerFactory};
 use crate::loss::LossReason;
 use crate::ring::fork::{self, ForkCell, ForkList};
@@ -173,6 +173,30 @@ impl VerificationEventBus {
         match self.0.engine().publish_plain(event.as_ref()) {
             Some(id) => Receipt::Accepted(id),
             None => self.publish_rare(event),
+        }
+    }
+
+    /// Builds and publishes an event of this family and severity if some handler wants such; else it is counted as
+    /// filtered, and `build` is not called. For what is rarely wanted: the caller is spared building it, too.
+    ///
+    /// ```
+    /// # use veribus_core::{event, Family, Severity, VerificationEventBus};
+    /// # use std::time::Duration;
+    /// # let (bus, took) = (VerificationEventBus::new(1000), Duration::from_micros(2));
+    /// bus.publish_with(Family::Performance, Severity::Informational, || {
+    ///     event::performance("jwt.decode").duration(took)
+    /// });
+    /// ```
+    #[inline(always)]
+    pub fn publish_with<'a, E: AsRef<Draft<'a>>>(
+        &self,
+        family: Family,
+        severity: Severity,
+        build: impl FnOnce() -> E,
+    ) -> Receipt {
+        match self.0.engine().spare(family, severity) {
+            Some(id) => Receipt::Accepted(id),
+            None => self.publish(build()),
         }
     }
 
