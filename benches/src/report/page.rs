@@ -63,7 +63,7 @@ fn machine(report: &Report) -> String {
         machine.peers.iter().map(|(name, version)| format!("{name} {version}")).collect();
     format!(
         "\n## This run\n\n| | |\n|---|---|\n| processor | {} |\n| cores | {} |\n| memory | {} MiB |\n| system | {} |\n\
-         | temporary files on | {} |\n| compiler | {}, release profile |\n| rounds | {} |\n| took | {} s |\n\
+         | temporary files on | {} |\n| compiler | {}, release profile |\n| veribus | {} |\n| rounds | {} |\n| took | {} s |\n\
          | load average before, after | {}; {} (the run itself is in the second) |\n| peers | {} |\n\n{}\n",
         machine.processor,
         machine.cores,
@@ -71,6 +71,7 @@ fn machine(report: &Report) -> String {
         machine.system,
         machine.disk,
         machine.compiler,
+        env!("CARGO_PKG_VERSION"),
         report.rounds,
         report.seconds,
         machine.load_before,
