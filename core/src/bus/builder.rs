@@ -29,6 +29,7 @@ pub enum WhenFull {
 pub struct BusBuilder {
     pub(crate) capacity: usize,
     pub(crate) handler_queue_events: usize,
+    pub(crate) handler_queue_bytes: usize,
     pub(crate) when_full: WhenFull,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) source: Source,
@@ -43,6 +44,7 @@ impl Default for BusBuilder {
         BusBuilder {
             capacity: 1000,
             handler_queue_events: 8192,
+            handler_queue_bytes: 64 * 1024 * 1024,
             when_full: WhenFull::default(),
             clock: None,
             source: Source::new("unnamed"),
@@ -65,6 +67,13 @@ impl BusBuilder {
     /// Events that may wait for one handler, beside one batch of at most 512; at least 64, default 8,192.
     pub fn handler_queue(mut self, events: usize) -> Self {
         self.handler_queue_events = events;
+        self
+    }
+
+    /// Bytes of events that may wait for one handler, beside one batch; default 64 MiB. Typical events (700 bytes in
+    /// memory) do not reach it; large ones do before there are [`handler_queue`](Self::handler_queue) of them.
+    pub fn handler_queue_bytes(mut self, bytes: usize) -> Self {
+        self.handler_queue_bytes = bytes;
         self
     }
 

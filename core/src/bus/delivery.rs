@@ -15,6 +15,8 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Delivery {
     pub(crate) events: Batch,
+    /// Bytes that they take, about.
+    pub(crate) bytes: usize,
     /// Publishers who wait until the batch is durable.
     pub(crate) confirms: Vec<Arc<Confirm>>,
     /// Callers of `flush`, who wait until everything before is handled and flushed.
@@ -48,8 +50,9 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Delivery>,
-    /// Events that wait, and those that the worker has taken and is not done with.
+    /// Events that wait, and those that the worker has taken and is not done with; and bytes of them.
     events: usize,
+    bytes: usize,
     closed: bool,
     abandoned: bool,
 }
@@ -61,15 +64,18 @@ pub(crate) struct Queue {
     filled: Condvar,
     emptied: Condvar,
     capacity: usize,
+    bytes_max: usize,
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// For `capacity` events of at most `bytes_max` bytes in all.
+    pub(crate) fn new(capacity: usize, bytes_max: usize) -> Self {
         Queue {
             state: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
             capacity: capacity.max(64),
+            bytes_max,
         }
     }
 
@@ -84,17 +90,19 @@ impl Queue {
     /// not fit whole are told so.
     pub(crate) fn push(&self, mut delivery: Delivery, patience: Duration) -> usize {
         let mut state = self.lock();
-        let wanted = delivery.events.len();
-        if wanted > 0 && state.events + wanted > self.capacity && !patience.is_zero() {
-            state = self.wait_for_room(state, wanted, patience);
+        let (wanted, bytes) = (delivery.events.len(), delivery.bytes);
+        if wanted > 0 && !self.fits(&state, wanted, bytes) && !patience.is_zero() {
+            state = self.wait_for_room(state, wanted, bytes, patience);
         }
         let taken = match &*state {
             State { closed: true, .. } => 0,
             State { events: 0, .. } => wanted,
+            State { bytes: there, .. } if there + bytes > self.bytes_max => 0,
             State { events, .. } => wanted.min(self.capacity.saturating_sub(*events)),
         };
         if taken < wanted {
             delivery.events = Arc::new(delivery.events[..taken].to_vec());
+            delivery.bytes = bytes / wanted * taken;
             for confirm in delivery.confirms.drain(..) {
                 confirm.fail("queue", None);
             }
@@ -107,21 +115,27 @@ impl Queue {
             last.marks.append(&mut delivery.marks); // a handler that takes nothing piles up nothing
         } else if taken > 0 || !delivery.flushes.is_empty() || !delivery.marks.is_empty() {
             state.events += taken;
+            state.bytes += delivery.bytes;
             state.waiting.push_back(delivery);
             self.filled.notify_one();
         }
         wanted - taken
     }
 
+    fn fits(&self, state: &State, events: usize, bytes: usize) -> bool {
+        let both = state.events + events <= self.capacity && state.bytes + bytes <= self.bytes_max;
+        both || state.events == 0
+    }
+
     fn wait_for_room<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         wanted: usize,
+        bytes: usize,
         patience: Duration,
     ) -> MutexGuard<'a, State> {
         let until = Instant::now().checked_add(patience);
-        let fits = |state: &State| state.events == 0 || state.events + wanted <= self.capacity;
-        while !fits(&state) && !state.closed {
+        while !self.fits(&state, wanted, bytes) && !state.closed {
             let left = until.map_or(WAIT_MAX, |u| u.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 break;
@@ -132,10 +146,11 @@ impl Queue {
         state
     }
 
-    /// The worker is done with so many of the events that it took: there is room for others.
-    pub(crate) fn finished(&self, events: usize) {
+    /// The worker is done with so many of the events that it took, of so many bytes: there is room for others.
+    pub(crate) fn finished(&self, events: usize, bytes: usize) {
         let mut state = self.lock();
         state.events -= events;
+        state.bytes -= bytes;
         self.emptied.notify_all();
     }
 
@@ -175,6 +190,7 @@ impl Queue {
         (state.closed, state.abandoned) = (true, true);
         let lost = state.waiting.iter().map(|delivery| delivery.events.len()).sum();
         state.events -= lost;
+        state.bytes -= state.waiting.iter().map(|delivery| delivery.bytes).sum::<usize>();
         for delivery in state.waiting.drain(..) {
             delivery.confirms.iter().for_each(|c| c.fail("closed", None));
             delivery.flushes.iter().for_each(|f| f.fail("closed", None));
@@ -218,23 +234,39 @@ mod tests {
 
     #[test]
     fn what_the_worker_has_in_hand_takes_room_until_it_is_done_with_it() {
-        let queue = Queue::new(100);
+        let queue = Queue::new(100, usize::MAX);
         assert_eq!(queue.push(delivery(90), Duration::ZERO), 0);
         assert_eq!(taken(&queue), 90);
         assert_eq!(queue.push(delivery(30), Duration::ZERO), 20, "10 fit beside the 90 in hand");
         assert_eq!(queue.abandon(), 10, "what is in hand is the worker's to count");
-        queue.finished(90);
+        queue.finished(90, 0);
         assert_eq!(queue.push(delivery(1), Duration::ZERO), 1, "closed");
     }
 
     #[test]
+    fn large_events_fill_a_queue_by_their_bytes() {
+        let queue = Queue::new(1000, 10_000);
+        let large = |bytes| Delivery { bytes, ..delivery(10) };
+        assert_eq!(queue.push(large(9_000), Duration::ZERO), 0);
+        assert_eq!(queue.push(large(2_000), Duration::ZERO), 10, "together they are too large");
+        assert_eq!(queue.push(large(1_000), Duration::ZERO), 0);
+        assert_eq!(taken(&queue), 20);
+        queue.finished(10, 9_000);
+        assert_eq!(queue.push(large(9_000), Duration::ZERO), 0);
+        queue.finished(10, 1_000);
+        assert_eq!(queue.abandon(), 10);
+        let empty = Queue::new(1000, 10_000);
+        assert_eq!(empty.push(large(20_000), Duration::ZERO), 0, "an empty one takes a whole batch");
+    }
+
+    #[test]
     fn an_empty_queue_takes_a_whole_batch_and_a_waiting_one_finds_room_when_the_worker_is_done() {
-        let queue = Queue::new(64);
+        let queue = Queue::new(64, usize::MAX);
         assert_eq!(queue.push(delivery(512), Duration::ZERO), 0);
         assert_eq!(taken(&queue), 512);
         std::thread::scope(|scope| {
             let waits = scope.spawn(|| queue.push(delivery(64), Duration::from_secs(60)));
-            queue.finished(512);
+            queue.finished(512, 0);
             assert_eq!(waits.join().expect("it does not panic"), 0);
         });
     }

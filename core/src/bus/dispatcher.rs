@@ -27,6 +27,8 @@ use crate::ring::ticks::{self, Calibration};
 
 /// Most events handed to a handler at once.
 const BATCH_EVENTS: usize = 512;
+/// Bytes after which a batch is handed out before it has so many.
+const BATCH_BYTES: usize = 1024 * 1024;
 /// Sleep between passes while events come.
 const PAUSE_BUSY: Duration = Duration::from_micros(500);
 /// Longest sleep: bounds how long an event waits for its handler, and what an idle bus costs.
@@ -53,6 +55,8 @@ struct Dispatcher {
     slots: Vec<Arc<Slot>>,
     patience: Duration,
     batch: Vec<Arc<VerificationEvent>>,
+    /// Bytes of these, about: of their records, or of what travelled beside these.
+    batch_bytes: usize,
     /// Who waits for which event of the batch.
     confirms: Vec<(usize, Arc<Confirm>)>,
     /// How many handlers deep the events of the batch were published.
@@ -86,6 +90,7 @@ impl Dispatcher {
             slots: Vec::new(),
             patience,
             batch: Vec::with_capacity(BATCH_EVENTS),
+            batch_bytes: 0,
             confirms: Vec::new(),
             depth: 0,
             marked_at: Instant::now(),
@@ -173,7 +178,7 @@ impl Dispatcher {
         while let Some(Reverse((time, at))) = heads.pop() {
             self.take(at, Timestamp::from_nanos(time));
             taken += 1;
-            if self.batch.len() >= BATCH_EVENTS {
+            if self.batch.len() >= BATCH_EVENTS || self.batch_bytes >= BATCH_BYTES {
                 self.hand_out();
             }
             if let Some(next) = self.next_of(at, &start) {
@@ -263,12 +268,14 @@ impl Dispatcher {
         self.lanes[at].next_seq = self.lanes[at].next_seq.max(head.seq + 1);
         let LaneReader { lane, ring, .. } = &mut self.lanes[at];
         let Some(bytes) = ring.peek() else { return };
+        let record_bytes = bytes.len();
         let side = if head.side || head.confirm { lane.take_side() } else { Side::default() };
         let mut event = match side.event {
             Some(event) => *event,
             None => record::decode(bytes, EventId::new(self.engine.instance(), lane.number, head.seq), time),
         };
         ring.advance();
+        self.batch_bytes += size_of::<VerificationEvent>() + record_bytes + side.bytes;
         let redacted = self.redactor.redact(&mut event);
         if redacted > 0 {
             self.engine.redacted.fetch_add(redacted, Ordering::Relaxed);
@@ -285,7 +292,7 @@ impl Dispatcher {
             return;
         }
         let batch = Arc::new(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_EVENTS)));
-        let confirms = std::mem::take(&mut self.confirms);
+        let (confirms, bytes) = (std::mem::take(&mut self.confirms), std::mem::take(&mut self.batch_bytes));
         for (at, confirm) in &confirms {
             let answers = self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count();
             if answers == 0 {
@@ -312,7 +319,11 @@ impl Dispatcher {
                 (slot.durable && slot.wants(&batch[*at])).then(|| confirm.clone())
             };
             let confirms = confirms.iter().filter_map(waits).collect();
-            slot.push(Delivery { events: wanted, confirms, depth, ..Delivery::default() }, self.patience);
+            let bytes = bytes / batch.len() * wanted.len();
+            slot.push(
+                Delivery { events: wanted, bytes, confirms, depth, ..Delivery::default() },
+                self.patience,
+            );
         }
     }
 }

@@ -29,7 +29,8 @@ const SIDE_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(crate) struct Side {
     pub(crate) event: Option<Box<VerificationEvent>>,
     pub(crate) confirm: Option<Arc<Confirm>>,
-    bytes: usize,
+    /// Bytes of the event's texts and values.
+    pub(crate) bytes: usize,
 }
 
 /// What both ends of a lane and the ledger share. The counters have one writer: the lane's owner.

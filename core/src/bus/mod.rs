@@ -42,6 +42,7 @@ pub use verify::Verification;
 pub(crate) use since::Since;
 
 use confirm::Confirm;
+use delivery::Queue;
 use engine::{Command, Engine, lock};
 use lane::{Ask, Verdict};
 use slot::Slot;
@@ -376,14 +377,15 @@ impl Engine {
 
     /// Starts a handler's worker and has the dispatcher give it what comes from now on.
     fn attach(&self, id: HandlerId, name: String, handler: Box<dyn EventHandler>) {
-        let queue_events = self.settings.handler_queue_events;
+        let queue =
+            |settings: &BusBuilder| Queue::new(settings.handler_queue_events, settings.handler_queue_bytes);
         let new = |missing| {
             Arc::new(Slot::new(
                 id,
                 name.clone(),
                 handler.interest(),
                 handler.durable(),
-                queue_events,
+                queue(&self.settings),
                 missing,
             ))
         };
@@ -437,8 +439,14 @@ impl Engine {
         }
         let missing = Some(LossReason::NoHandlerAfterFork);
         let interest = crate::handler::Interest::all();
-        let slot =
-            Arc::new(Slot::new(registration.id, registration.name.clone(), interest, false, 0, missing));
+        let slot = Arc::new(Slot::new(
+            registration.id,
+            registration.name.clone(),
+            interest,
+            false,
+            Queue::new(0, 0),
+            missing,
+        ));
         if let Some(Err(error)) = made {
             slot.count_failure(false, error.to_string());
         }

@@ -51,7 +51,7 @@ impl Slot {
         name: String,
         interest: Interest,
         durable: bool,
-        queue_events: usize,
+        queue: Queue,
         missing: Option<LossReason>,
     ) -> Self {
         let ended = Confirm::default();
@@ -61,7 +61,7 @@ impl Slot {
             name,
             interest,
             durable,
-            queue: Queue::new(queue_events),
+            queue,
             missing,
             ended,
             close_by: OnceLock::new(),

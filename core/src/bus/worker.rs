@@ -130,7 +130,7 @@ impl Worker {
             } else {
                 delivery.confirms.iter().for_each(|c| c.fail(&self.slot.name, None));
             }
-            self.slot.queue.finished(delivery.events.len());
+            self.slot.queue.finished(delivery.events.len(), delivery.bytes);
             if !delivery.marks.is_empty() {
                 self.slot.tell(&[], &delivery.marks);
                 self.account();
