@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use veribus_testkit::server::{Kind, Server};
 
 const VERIBUS: &str = env!("CARGO_BIN_EXE_three-services-veribus");
 const SOON: Duration = Duration::from_secs(60);
@@ -164,4 +165,22 @@ fn the_shop_tells_what_it_checked(shop: &Shop) {
 #[test]
 fn one_trace_tells_what_three_services_checked_over_http() {
     the_shop_tells_what_it_checked(&Shop::open(&[], None));
+}
+
+#[test]
+fn one_trace_tells_what_three_services_checked_over_nats() {
+    let Ok(broker) = Server::start(Kind::Nats(String::new())) else {
+        return eprintln!("skipped: no nats-server");
+    };
+    let url = format!("nats://{}", broker.address());
+    the_shop_tells_what_it_checked(&Shop::open(&["--nats", &url], Some(&url)));
+}
+
+#[test]
+fn one_trace_tells_what_three_services_checked_over_redis() {
+    let Ok(broker) = Server::start(Kind::Redis(Vec::new())) else {
+        return eprintln!("skipped: no redis-server");
+    };
+    let url = format!("redis://{}", broker.address());
+    the_shop_tells_what_it_checked(&Shop::open(&["--redis", &url], Some(&url)));
 }
