@@ -1,13 +1,17 @@
-//! `veribus spool check DIR`: what waits in the spools of a directory, and what is damaged; changes nothing.
+//! `veribus spool`: looks into, repairs and sends the events that services have left on disk for a collector.
 
-use std::path::PathBuf;
+mod check;
+mod drain;
+mod dump;
+mod repair;
 
-use serde::Serialize;
+use std::path::{Path, PathBuf};
+
 use veribus_core::escape::Escaped;
-use veribus_handlers::forward::{Disk, SpoolCheck, check};
+use veribus_handlers::forward::ForwardError;
 
 use crate::cli::{CommandError, Exit};
-use crate::output::{Output, counted};
+use crate::output::Output;
 
 /// Arguments of `veribus spool`.
 #[derive(Debug, clap::Args)]
@@ -22,90 +26,47 @@ enum Command {
     ///
     /// Reads only, and may run while a process writes. Exits 0 if every spool is sound, 1 if something in one is
     /// damaged or cannot be read, 2 if there is no such directory.
-    Check(CheckArgs),
+    Check(DirArgs),
+    /// Show what is in them, record by record, oldest first
+    ///
+    /// Reads only, and may run while a process writes. With `--json` one document a line. Exits 0, or 1 if something
+    /// is damaged or cannot be read.
+    Dump(dump::Args),
+    /// Make damaged spools of dead processes whole
+    ///
+    /// What is sound, and what is known to be lost, is written into a new spool; the damaged one is moved into the
+    /// folder `quarantine` beside it. Nothing is deleted, and a spool whose process lives is left alone. Exits 0 if
+    /// all is sound now, 1 if something is not.
+    Repair(repair::Args),
+    /// Send what dead processes have left to a collector
+    ///
+    /// A spool is removed once the collector has stored all of it. Spools whose processes live are left to them. Exits
+    /// 0 if everything was sent, 3 if something is left on disk.
+    Drain(drain::Args),
 }
 
 #[derive(Debug, clap::Args)]
-struct CheckArgs {
+struct DirArgs {
     /// The directory that the forwarders were given; each process has a spool in it
     dir: PathBuf,
 }
 
-/// Runs `veribus spool check`.
+/// Runs one of them.
 ///
 /// # Errors
-/// Exit code 2 where the directory cannot be listed.
+/// Exit code 2 where the directory cannot be listed, or an address cannot be used.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
-    let Command::Check(CheckArgs { dir }) = args.command;
-    let spools = check(&Disk, &dir).map_err(|error| {
-        let shown = dir.to_string_lossy();
-        let told = CommandError::usage(format!("cannot check `{}`", Escaped(&shown))).because(error);
-        told.help("name the directory that holds the spools, as the forwarder was given it")
-    })?;
-    let sound = spools.iter().all(SpoolCheck::is_sound);
-    if out.is_json() {
-        let spools = spools.iter().map(Found::of).collect();
-        out.json(&Document { path: dir.to_string_lossy().into_owned(), sound, spools })?;
-    } else {
-        show(&spools, out)?;
+    match args.command {
+        Command::Check(args) => check::run(&args, out),
+        Command::Dump(args) => dump::run(&args, out),
+        Command::Repair(args) => repair::run(&args, out),
+        Command::Drain(args) => drain::run(&args, out),
     }
-    Ok(if sound { Exit::Fine } else { Exit::Found })
 }
 
-fn show(spools: &[SpoolCheck], out: &mut Output) -> Result<(), CommandError> {
-    let style = out.style();
-    if spools.is_empty() {
-        return out.line(format_args!("no spools: nothing waits here"));
-    }
-    for spool in spools {
-        let verdict = if spool.is_sound() { style.green("ok") } else { style.red("DAMAGED") };
-        let shown = spool.path.to_string_lossy();
-        let (pending, segments) = (counted(spool.pending, "event"), counted(spool.segments, "segment"));
-        out.line(format_args!("{verdict}  {}  {pending} pending, {segments}", Escaped(&shown)))?;
-        if spool.damaged_bytes > 0 {
-            out.line(format_args!("  damaged     {}", counted(spool.damaged_bytes, "byte")))?;
-        }
-        if spool.tail_bytes > 0 {
-            let tail = counted(spool.tail_bytes, "byte");
-            out.line(format_args!("  crash tail  {tail} behind the last record, or being written now"))?;
-        }
-        for why in &spool.unreadable {
-            out.line(format_args!("  unreadable  {}", Escaped(why)))?;
-        }
-    }
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct Document {
-    path: String,
-    sound: bool,
-    spools: Vec<Found>,
-}
-
-#[derive(Serialize)]
-struct Found {
-    path: String,
-    sound: bool,
-    segments: u64,
-    bytes: u64,
-    pending: u64,
-    tail_bytes: u64,
-    damaged_bytes: u64,
-    unreadable: Vec<String>,
-}
-
-impl Found {
-    fn of(spool: &SpoolCheck) -> Self {
-        Found {
-            path: spool.path.to_string_lossy().into_owned(),
-            sound: spool.is_sound(),
-            segments: spool.segments,
-            bytes: spool.bytes,
-            pending: spool.pending,
-            tail_bytes: spool.tail_bytes,
-            damaged_bytes: spool.damaged_bytes,
-            unreadable: spool.unreadable.clone(),
-        }
-    }
+/// That `dir` is no directory of spools.
+fn not_listed(what: &str, dir: &Path, error: ForwardError) -> CommandError {
+    let shown = dir.to_string_lossy();
+    let told = CommandError::usage(format!("cannot {what} `{}`", Escaped(&shown))).because(error);
+    told.help("name the directory that holds the spools, as the forwarder was given it")
 }

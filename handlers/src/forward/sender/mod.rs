@@ -297,10 +297,13 @@ impl Sender {
         for stream in &self.streams {
             stream.spool.save_cursor();
         }
-        let all_sent = self.flights.is_empty() && self.shared.waiting().ahead.is_empty();
-        if let Some(spool) =
-            self.shared.spool.as_ref().filter(|spool| all_sent && spool.health().pending == 0)
-        {
+        // One that held nothing, or whose last receipt has come, leaves nothing behind; those taken over may go on.
+        let none_ahead = self.shared.waiting().ahead.is_empty();
+        let is_sent = |spool: &&Arc<Spool>| {
+            let on_its_way = self.flights.iter().any(|flight| flight.spool == Some(spool.id));
+            none_ahead && !on_its_way && spool.health().pending == 0
+        };
+        if let Some(spool) = self.shared.spool.as_ref().filter(is_sent) {
             spool.remove();
         }
         let left = self.shared.watch.health().in_memory;
