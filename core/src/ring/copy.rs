@@ -37,6 +37,20 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
     }
 }
 
+/// Asks for the cache lines of the `LINES` that begin at `at`, to be written soon: where the reader had them last, they
+/// come from its core while the writer does other things. Any address will do, what is not memory is ignored.
+#[inline(always)]
+pub(super) fn prefetch<const LINES: usize>(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    for line in 0..LINES {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        // SAFETY: a prefetch touches no memory and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.wrapping_add(64 * line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// Copies more than 32 bytes, out of the way of the registers of the others.
 ///
 /// # Safety

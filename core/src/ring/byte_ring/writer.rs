@@ -2,8 +2,14 @@
 
 use std::ptr::NonNull;
 
+use super::super::copy::prefetch;
 use super::segment::Segment;
 use super::{Arc, CLASSES, HEADER, Limits, Memory, Ordering, PARTS, Shared, record_bytes};
+
+/// How far ahead of a record its successors' memory is asked for, in bytes, and how many cache lines of it: those of
+/// a typical record.
+const AHEAD: usize = 1024;
+const RECORD_LINES: usize = 5;
 
 /// The writing end.
 pub(crate) struct Writer {
@@ -104,6 +110,7 @@ impl Writer {
         // stored, and has left it since `head_seen` says that no byte of it is in use. The bytes were zeroed.
         unsafe {
             let record = self.base.add(at);
+            prefetch::<RECORD_LINES>(record.as_ptr().wrapping_add(AHEAD));
             record.cast::<[u8; HEADER]>().write((whole as u32).to_ne_bytes());
             Some(NonNull::slice_from_raw_parts(record.add(HEADER), len).as_mut())
         }
