@@ -16,7 +16,7 @@ What publishing costs, beside what else one could use, measured in one run. This
 run itself; change the cases in `benches/`, not the figures here.
 
 ```text
-cargo bench -p veribus-benches --bench publish                        # this table; some seven minutes
+cargo bench -p veribus-benches --bench publish                        # this table; some nine minutes, on an idle machine
 cargo bench -p veribus-benches --bench publish -- --quick             # one short round: does everything work?
 cargo bench -p veribus-benches --bench publish -- --only handoff      # one section
 cargo bench -p veribus-benches --bench publish -- --json PATH         # the table for programs
