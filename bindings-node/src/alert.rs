@@ -14,6 +14,7 @@ use crate::environment;
 use crate::error::{self, Result};
 use crate::event;
 use crate::handler::{NativeHandlerId, interest, register, severity};
+use crate::native::Said;
 use veribus_core::codec::json_string;
 
 /// When to raise an alert.
@@ -88,9 +89,9 @@ impl NativeAlertHandler {
 
     /// Moves it into a bus.
     #[napi]
-    pub fn register(&mut self, bus: u32, job: u32) -> Result<NativeHandlerId> {
+    pub fn register(&mut self, bus: u32, said: Said, job: u32) -> Result<NativeHandlerId> {
         let alerts = self.waiting.take().ok_or_else(|| already_registered("AlertHandler"))?;
-        register(bus, Box::new(alerts), job)
+        register(bus, Box::new(alerts), &said, job)
     }
 
     /// How many alerts were raised, suppressed, delivered and lost.

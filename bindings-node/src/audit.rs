@@ -10,6 +10,7 @@ use veribus_handlers::{AuditLogger, SyncPolicy};
 use crate::bus::deadline;
 use crate::error::{Fault, Result, describe, fault};
 use crate::handler::{NativeHandlerId, register};
+use crate::native::Said;
 
 /// Writes every event into a hash-chained file; registered once.
 #[napi]
@@ -104,9 +105,9 @@ impl NativeAuditLogger {
 
     /// Moves it into a bus.
     #[napi]
-    pub fn register(&mut self, bus: u32, job: u32) -> Result<NativeHandlerId> {
+    pub fn register(&mut self, bus: u32, said: Said, job: u32) -> Result<NativeHandlerId> {
         let logger = self.waiting.take().ok_or_else(|| already_registered("AuditLogger"))?;
-        register(bus, Box::new(logger), job)
+        register(bus, Box::new(logger), &said, job)
     }
 
     /// How the log stands, as of the last batch or sync.

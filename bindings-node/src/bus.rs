@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use napi_derive::napi;
-use veribus_core::{Receipt, Redactor, Source, TraceContext, VerificationEventBus, WhenFull};
+use veribus_core::{Receipt, Redactor, Source, VerificationEventBus, WhenFull};
 
-use crate::environment::{self, publishing};
+use crate::environment;
 use crate::error::{self, Result, fault};
 use crate::event::Given;
 use crate::receipt::{self, Answered};
@@ -76,24 +76,24 @@ pub fn open(settings: Settings) -> Result<u32> {
     environment::keep(builder.source(source).build())
 }
 
-/// Publishes the staged event whose text has `length` bytes, from inside of the job of this number if it is not 0;
-/// `traced` if the stage's trace is that of the moment. Answers lane and number in one, or −1: see `lastReceipt`.
+/// Publishes the staged event, on the bus and from inside of the job that the stage names. Answers lane and number in
+/// one, or −1: see `lastReceipt`.
 #[napi]
-pub fn publish(bus: u32, length: u32, job: u32, traced: bool) -> Result<f64> {
-    let receipt = publishing(bus, |bus, bytes, desk| {
-        let _inside = desk.at(job);
-        let ambient = if traced { trace::staged(bytes) } else { None };
-        stage::read(bytes, length as usize, ambient, |draft| bus.publish(draft))
+pub fn publish() -> Result<f64> {
+    let receipt = environment::staged_on(|bus, bytes, way, desk| {
+        let _inside = desk.at(way.job);
+        let ambient = if way.traced { trace::staged(bytes) } else { None };
+        stage::read(bytes, ambient, |draft| bus.publish(draft))
     })?;
     settle(receipt)
 }
 
 /// As `publish`, of an event as JSON; `timed` if it has a time of its own.
 #[napi]
-pub fn publish_json(bus: u32, line: String, timed: bool, job: u32, traced: bool) -> Result<f64> {
-    let receipt = publishing(bus, |bus, bytes, desk| {
-        let _inside = desk.at(job);
-        let ambient = if traced { trace::staged(bytes) } else { None };
+pub fn publish_json(line: String, timed: bool) -> Result<f64> {
+    let receipt = environment::staged_on(|bus, bytes, way, desk| {
+        let _inside = desk.at(way.job);
+        let ambient = if way.traced { trace::staged(bytes) } else { None };
         Given::read(&line, timed, ambient).map(|given| bus.publish(given.draft()))
     })?;
     settle(receipt)
@@ -115,21 +115,15 @@ fn settle(receipt: Result<Receipt>) -> Result<f64> {
 /// Publishes an event (staged, or as JSON) and answers its id; question number `asked` is told when durable handlers
 /// have synced it, or why not.
 #[napi]
-pub fn publish_confirmed(
-    bus: u32,
-    length: u32,
-    line: Option<String>,
-    timed: bool,
-    traced: bool,
-    asked: u32,
-) -> Result<String> {
-    let confirming = publishing(bus, |bus, bytes, _| {
-        let ambient: Option<TraceContext> = if traced { trace::staged(bytes) } else { None };
-        match line {
+pub fn publish_confirmed(line: Option<String>, timed: bool, asked: u32) -> Result<String> {
+    let confirming = environment::staged_on(|bus, bytes, way, desk| {
+        let _inside = desk.at(way.job);
+        let ambient = if way.traced { trace::staged(bytes) } else { None };
+        match &line {
             Some(line) => {
-                Given::read(&line, timed, ambient).map(|given| bus.publish_confirming(given.draft()))
+                Given::read(line, timed, ambient).map(|given| bus.publish_confirming(given.draft()))
             }
-            None => stage::read(bytes, length as usize, ambient, |draft| bus.publish_confirming(draft)),
+            None => stage::read(bytes, ambient, |draft| bus.publish_confirming(draft)),
         }
     })??
     .map_err(|found| error::confirm(&found))?;
@@ -172,7 +166,13 @@ pub fn flush(bus: u32, timeout_ms: f64, job: u32, asked: u32) -> Result<()> {
 #[napi]
 pub fn close(bus: u32, timeout_ms: f64, job: u32, asked: u32) -> Result<()> {
     let patience = deadline(timeout_ms)?;
-    elsewhere(bus, job, asked, move |bus| health::report(&bus.close(patience)))
+    let forwarders = environment::forwarders(bus)?;
+    elsewhere(bus, job, asked, move |bus| {
+        let mut report = bus.close(patience);
+        let spools = forwarders.iter().filter_map(|forwarder| forwarder.health().spool);
+        report.spooled += spools.map(|spool| spool.pending).sum::<u64>();
+        health::report(&report)
+    })
 }
 
 fn elsewhere(

@@ -7,10 +7,12 @@ use std::thread;
 use napi::bindgen_prelude::{Env, Function, Uint8Array};
 use napi_derive::napi;
 use veribus_core::VerificationEventBus;
+use veribus_handlers::ForwardWatch;
 
 use crate::desk::{Desk, Wake};
 use crate::error::{Result, fault};
 use crate::receipt::Answered;
+use crate::stage::Way;
 
 thread_local! {
     static HERE: RefCell<Option<Environment>> = const { RefCell::new(None) };
@@ -22,6 +24,8 @@ pub(crate) struct Environment {
     pub(crate) desk: Arc<Desk>,
     /// By their numbers; a place that was given up stays empty.
     buses: Vec<Option<Kept>>,
+    /// The forwarders on them, with the numbers of their buses.
+    forwarders: Vec<(u32, ForwardWatch)>,
     /// The last receipt that was no number.
     pub(crate) last: Option<Answered>,
 }
@@ -50,7 +54,8 @@ pub fn start(env: Env, stage: Uint8Array, wake: Function<'_, (), ()>) -> Result<
         .build()
         .map_err(|found| fault("BUG_NOT_STARTED", found.reason.clone()))?;
     let desk = Arc::new(Desk::new(wake));
-    let here = Environment { stage, desk: desk.clone(), buses: Vec::new(), last: None };
+    let here =
+        Environment { stage, desk: desk.clone(), buses: Vec::new(), forwarders: Vec::new(), last: None };
     HERE.with_borrow_mut(|place| *place = Some(here));
     env.add_env_cleanup_hook(desk, |desk| {
         desk.leave();
@@ -74,15 +79,14 @@ pub(crate) fn staged<R>(with: impl FnOnce(&[u8]) -> R) -> Result<R> {
     here(|environment| with(&environment.stage))
 }
 
-/// The bus of this number, and what else is needed to publish on it.
+/// The bus that the stage names, the stage, the way that stands on it, and the desk.
 #[inline]
-pub(crate) fn publishing<R>(
-    number: u32,
-    with: impl FnOnce(&VerificationEventBus, &[u8], &Desk) -> R,
-) -> Result<R> {
+pub(crate) fn staged_on<R>(with: impl FnOnce(&VerificationEventBus, &[u8], &Way, &Desk) -> R) -> Result<R> {
     here(|environment| {
-        let kept = environment.buses.get(number as usize).and_then(|kept| kept.as_ref()?.0.as_ref());
-        kept.map(|bus| with(bus, &environment.stage, &environment.desk))
+        let bytes: &[u8] = &environment.stage;
+        let way = Way::of(bytes);
+        let bus = environment.buses.get(way.bus as usize).and_then(|kept| kept.as_ref()?.0.as_ref());
+        bus.map(|bus| with(bus, bytes, &way, &environment.desk))
     })?
     .ok_or_else(no_bus)
 }
@@ -93,7 +97,11 @@ fn no_bus() -> crate::error::Fault {
 
 /// The bus of this number, to work with while JavaScript's thread is free or elsewhere.
 pub(crate) fn bus(number: u32) -> Result<VerificationEventBus> {
-    publishing(number, |bus, _, _| bus.clone())
+    here(|environment| {
+        let kept = environment.buses.get(number as usize).and_then(|kept| kept.as_ref()?.0.as_ref());
+        kept.cloned()
+    })?
+    .ok_or_else(no_bus)
 }
 
 /// Keeps a bus and answers its number.
@@ -104,10 +112,26 @@ pub(crate) fn keep(bus: VerificationEventBus) -> Result<u32> {
     })
 }
 
+/// Remembers the forwarder of a bus.
+pub(crate) fn watch(bus: u32, forwarder: ForwardWatch) -> Result<()> {
+    here(|environment| environment.forwarders.push((bus, forwarder)))
+}
+
+/// The forwarders of a bus.
+pub(crate) fn forwarders(bus: u32) -> Result<Vec<ForwardWatch>> {
+    here(|environment| {
+        let its = environment.forwarders.iter().filter(|(number, _)| *number == bus);
+        its.map(|(_, watch)| watch.clone()).collect()
+    })
+}
+
 /// Lets a bus go.
 #[napi]
 pub fn let_go(bus: u32) -> Result<()> {
-    let gone = here(|environment| environment.buses.get_mut(bus as usize).and_then(Option::take))?;
+    let gone = here(|environment| {
+        environment.forwarders.retain(|(number, _)| *number != bus);
+        environment.buses.get_mut(bus as usize).and_then(Option::take)
+    })?;
     drop(gone);
     Ok(())
 }

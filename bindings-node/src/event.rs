@@ -28,11 +28,11 @@ impl Given {
     }
 }
 
-/// Throws what is wrong with the staged event; `length` is that of its text.
+/// Throws what is wrong with the staged event.
 #[napi]
-pub fn check_staged(length: u32) -> Result<()> {
+pub fn check_staged() -> Result<()> {
     let checked: Result<Result<(), EventError>> =
-        environment::staged(|bytes| stage::read(bytes, length as usize, None, |draft| draft.check()))?;
+        environment::staged(|bytes| stage::read(bytes, None, |draft| draft.check()))?;
     checked?.map_err(|found| error::event(&found))
 }
 
@@ -50,10 +50,10 @@ pub fn canonical(line: String) -> Result<String> {
 
 /// The staged event as a line of the wire's JSON, at time 0 and without an id.
 #[napi]
-pub fn staged_to_json(length: u32) -> Result<String> {
+pub fn staged_to_json() -> Result<String> {
     let made = environment::staged(|bytes| {
-        stage::read(bytes, length as usize, None, |draft| {
-            draft.into_event(EventId::from_bits(0), Timestamp::default())
+        stage::read(bytes, None, |draft| {
+            draft.clone().into_event(EventId::from_bits(0), Timestamp::default())
         })
     })?;
     let event = made?.map_err(|found| error::event(&found))?;

@@ -10,6 +10,7 @@ use crate::desk::{Desk, Done};
 use crate::environment;
 use crate::error::{self, Result, fault};
 use crate::event::lines;
+use crate::native::{Native, Said};
 
 /// What JavaScript says of a handler of its own.
 #[napi(object)]
@@ -95,11 +96,20 @@ pub fn register_handler(bus: u32, wanted: Wanted, job: u32) -> Result<NativeHand
         flushes: wanted.flushes,
         desk,
     };
-    register(bus, Box::new(handler), job)
+    attach(bus, Box::new(handler), job)
 }
 
-/// Registers a handler, from inside of a job if it is not 0.
-pub(crate) fn register(bus: u32, handler: Box<dyn EventHandler>, job: u32) -> Result<NativeHandlerId> {
+/// Registers a handler of ours as the caller says, from inside of a job if it is not 0.
+pub(crate) fn register(
+    bus: u32,
+    handler: Box<dyn EventHandler>,
+    said: &Said,
+    job: u32,
+) -> Result<NativeHandlerId> {
+    attach(bus, Box::new(Native::new(handler, said)?), job)
+}
+
+fn attach(bus: u32, handler: Box<dyn EventHandler>, job: u32) -> Result<NativeHandlerId> {
     let bus = environment::bus(bus)?;
     let desk = environment::here(|environment| environment.desk.clone())?;
     let _inside = desk.at(job);

@@ -60,7 +60,7 @@ pub struct OfHandler {
     pub busy_seconds: f64,
 }
 
-fn losses(losses: &Losses) -> HashMap<String, f64> {
+pub(crate) fn losses(losses: &Losses) -> HashMap<String, f64> {
     losses.iter().map(|(reason, count)| (reason.as_str().to_owned(), count as f64)).collect()
 }
 

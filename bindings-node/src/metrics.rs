@@ -7,6 +7,7 @@ use crate::audit::already_registered;
 use crate::environment;
 use crate::error::Result;
 use crate::handler::{NativeHandlerId, register};
+use crate::native::Said;
 
 /// Counts events and renders Prometheus text; registered once.
 #[napi]
@@ -26,9 +27,9 @@ impl NativeMetricsCollector {
 
     /// Moves it into a bus.
     #[napi]
-    pub fn register(&mut self, bus: u32, job: u32) -> Result<NativeHandlerId> {
+    pub fn register(&mut self, bus: u32, said: Said, job: u32) -> Result<NativeHandlerId> {
         let collector = self.waiting.take().ok_or_else(|| already_registered("MetricsCollector"))?;
-        register(bus, Box::new(collector), job)
+        register(bus, Box::new(collector), &said, job)
     }
 
     /// Prometheus text, format 0.0.4; with a bus also its ledger.

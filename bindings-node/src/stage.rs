@@ -4,13 +4,17 @@
 //! byte 512 on stands all text, one after the other, in UTF-8.
 //!
 //! Words: 0 family, severity << 8, outcome << 16 · 1 which texts (bits 0–10) and numbers (bits 16–21) are given ·
-//! 2 attributes · from 3 on the length of each given text, then for each attribute the length of its name and
-//! its type | length << 3. Floats: port, duration in nanoseconds, value, count, errors, score, then for attribute
-//! *n* its number at 6 + *n*.
+//! 2 attributes · 3 the number of the bus · 4 the job it is published from · 5 bytes of text, and the highest bit if the
+//! trace of the moment is on the stage · from 6 on the length of each given text, then for each attribute the length
+//! of its name and its type | length << 3. Floats: port, duration in nanoseconds, value, count, errors, score, then
+//! for attribute *n* its number at 6 + *n*.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use veribus_core::event::{self, EventDraft, family};
+use smallvec::SmallVec;
+
+use veribus_core::event;
 use veribus_core::{Draft, EventError, Name, Outcome, Severity, TraceContext, ValueRef};
 
 use crate::error::{self, Result, fault};
@@ -22,6 +26,8 @@ const NUMBERS_AT: usize = 256;
 /// The first float of an attribute.
 const ATTRIBUTE_NUMBERS: usize = 6;
 const TEXTS: usize = 11;
+/// The first word of the lengths.
+const LENGTHS: usize = 6;
 
 /// What an event from the stage can be, beside a fault of the writer: bytes that make no sense.
 #[cold]
@@ -60,16 +66,6 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// The texts by slot, and the numbers, of one event.
-struct Fields<'a> {
-    texts: [Option<&'a str>; TEXTS],
-    numbers: [Option<f64>; ATTRIBUTE_NUMBERS],
-    outcome: Outcome,
-    severity: Option<Severity>,
-    trace: Option<TraceContext>,
-    attributes: &'a [(Name<'a>, ValueRef<'a>)],
-}
-
 const ACTION: usize = 0;
 const REASON: usize = 1;
 const ACTOR: usize = 2;
@@ -79,19 +75,43 @@ const TARGET: usize = 5;
 const TARGET_KIND: usize = 6;
 const TRACE: usize = 10;
 
-/// Reads the staged event and gives it to `with`, with whether it has a trace of its own; `ambient` is the trace for
-/// an event without one.
+/// What stands on the stage beside the event: where it goes.
+pub(crate) struct Way {
+    pub(crate) bus: u32,
+    /// The job from inside of which it is published; 0 for none.
+    pub(crate) job: u32,
+    /// The stage holds the trace of the moment.
+    pub(crate) traced: bool,
+    length: usize,
+}
+
+/// The highest bit of the word that holds the length.
+const TRACED: usize = 1 << 31;
+
+impl Way {
+    #[inline]
+    pub(crate) fn of(bytes: &[u8]) -> Way {
+        let mut stage = Stage { bytes, text: "", word: 3 };
+        let (bus, job, length) = (stage.next(), stage.next(), stage.next());
+        Way { bus: bus as u32, job: job as u32, traced: length & TRACED != 0, length: length & !TRACED }
+    }
+}
+
+type Attribute<'a> = (Name<'a>, ValueRef<'a>);
+
+/// Reads the staged event and gives it to `with`; `ambient` is the trace of an event that has none of its own.
 #[inline]
 pub(crate) fn read<R>(
     bytes: &[u8],
-    length: usize,
     ambient: Option<TraceContext>,
-    with: impl FnOnce(Draft<'_>) -> R,
+    with: impl FnOnce(&Draft<'_>) -> R,
 ) -> Result<R> {
+    let Way { length, .. } = Way::of(bytes);
     let text = bytes.get(TEXT_AT..TEXT_AT + length).ok_or_else(|| nonsense("too long"))?;
     let text = std::str::from_utf8(text).map_err(|_| nonsense("not UTF-8"))?;
     let mut stage = Stage { bytes, text, word: 0 };
     let (head, present, count) = (stage.next(), stage.next(), stage.next());
+    stage.word = LENGTHS;
     let mut texts = [None; TEXTS];
     for (slot, text) in texts.iter_mut().enumerate() {
         if present & 1 << slot != 0 {
@@ -99,34 +119,70 @@ pub(crate) fn read<R>(
             *text = Some(stage.take(length)?);
         }
     }
-    let mut numbers = [None; ATTRIBUTE_NUMBERS];
-    for (index, number) in numbers.iter_mut().enumerate() {
-        if present & 1 << (16 + index) != 0 {
-            *number = Some(stage.number(index));
-        }
-    }
-    let mut attributes = [(Name::from(""), ValueRef::Bool(false)); ATTRIBUTES_MAX];
+    let number = |index: usize| (present & 1 << (16 + index) != 0).then(|| stage.number(index));
+    let numbers: [Option<f64>; ATTRIBUTE_NUMBERS] = std::array::from_fn(number);
+    let mut attributes: SmallVec<[Attribute<'_>; 8]> = SmallVec::new();
     if count > ATTRIBUTES_MAX {
         return Err(nonsense("too many attributes"));
     }
-    for (index, attribute) in attributes.iter_mut().enumerate().take(count) {
-        *attribute = one(&mut stage, index)?;
+    for index in 0..count {
+        attributes.push(one(&mut stage, index)?);
     }
-    let own = texts[TRACE].map(TraceContext::parse).transpose();
-    let own = own.map_err(|found| error::event(&EventError::TraceInvalid(found)))?;
-    let fields = Fields {
-        texts,
-        numbers,
-        outcome: u8::try_from(head >> 16).ok().and_then(Outcome::from_id).unwrap_or_default(),
-        severity: Severity::from_id((head >> 8) as u8),
-        trace: own.or(ambient),
-        attributes: &attributes[..count],
+    let trace = match texts[TRACE] {
+        None => ambient,
+        Some(own) => {
+            let own = TraceContext::parse(own);
+            Some(own.map_err(|found| error::event(&EventError::TraceInvalid(found)))?)
+        }
     };
-    draft(head as u8, fields).map(with)
+    let ip = texts[SOURCE_IP].map(address).transpose()?;
+    let outcome = u8::try_from(head >> 16).ok().and_then(Outcome::from_id).unwrap_or_default();
+    let severity = Severity::from_id((head >> 8) as u8).unwrap_or_default();
+    // The same for each family; a macro, for the builders of two families are two types, and large.
+    macro_rules! whole {
+        ($begin:expr, $($set:ident = $value:expr),*) => {{
+            let mut draft = $begin.outcome(outcome).severity(severity).attributes(&attributes);
+            $(if let Some(value) = $value { draft = draft.$set(value); })*
+            if let Some(text) = texts[REASON] { draft = draft.reason(text); }
+            if let Some(text) = texts[ACTOR] { draft = draft.actor(text); }
+            if let Some(text) = texts[SOURCE_HOST] { draft = draft.source_host(text); }
+            if let Some(text) = texts[TARGET] { draft = draft.target(text); }
+            if let Some(text) = texts[TARGET_KIND] { draft = draft.target_kind(text); }
+            if let Some(trace) = trace { draft = draft.trace(trace); }
+            if let Some(ip) = ip { draft = draft.source_ip(ip); }
+            if let Some(port) = numbers[0] { draft = draft.source_port(port as u16); }
+            if let Some(nanos) = numbers[1] { draft = draft.duration(Duration::from_nanos(nanos as u64)); }
+            Ok(with(draft.as_ref()))
+        }};
+    }
+    let action = texts[ACTION].unwrap_or_default();
+    match head as u8 {
+        1 => whole!(event::authentication(action), method = texts[7], credential = texts[8]),
+        2 => whole!(event::authorization(action), permission = texts[7], policy = texts[8]),
+        3 => whole!(
+            event::configuration(action),
+            setting = texts[7],
+            old_value = texts[8],
+            new_value = texts[9]
+        ),
+        4 => {
+            let mut draft = event::performance(action);
+            if let (Some(value), Some(unit)) = (numbers[2], texts[7]) {
+                draft = draft.measured(value, unit);
+            }
+            let (count, errors) = (numbers[3].map(|n| n as u64), numbers[4].map(|n| n as u64));
+            whole!(draft, count = count, errors = errors)
+        }
+        5 => {
+            let score = numbers[5].map(|score| score as u8);
+            whole!(event::security(action), score = score, technique = texts[7], rule = texts[8])
+        }
+        _ => Err(nonsense("no such family")),
+    }
 }
 
 #[inline]
-fn one<'a>(stage: &mut Stage<'a>, index: usize) -> Result<(Name<'a>, ValueRef<'a>)> {
+fn one<'a>(stage: &mut Stage<'a>, index: usize) -> Result<Attribute<'a>> {
     let length = stage.next();
     let name = stage.take(length)?;
     let word = stage.next();
@@ -142,73 +198,9 @@ fn one<'a>(stage: &mut Stage<'a>, index: usize) -> Result<(Name<'a>, ValueRef<'a
 }
 
 #[inline]
-fn draft<'a>(family: u8, fields: Fields<'a>) -> Result<Draft<'a>> {
-    let action = fields.texts[ACTION].unwrap_or_default();
-    Ok(match family {
-        1 => {
-            let draft = event::authentication(action);
-            let draft = optional(draft, fields.texts[7], EventDraft::method);
-            common(optional(draft, fields.texts[8], EventDraft::credential), fields)?.into()
-        }
-        2 => {
-            let draft = event::authorization(action);
-            let draft = optional(draft, fields.texts[7], EventDraft::permission);
-            common(optional(draft, fields.texts[8], EventDraft::policy), fields)?.into()
-        }
-        3 => {
-            let draft = event::configuration(action);
-            let draft = optional(draft, fields.texts[7], EventDraft::setting);
-            let draft = optional(draft, fields.texts[8], EventDraft::old_value);
-            common(optional(draft, fields.texts[9], EventDraft::new_value), fields)?.into()
-        }
-        4 => common(performance(action, &fields)?, fields)?.into(),
-        5 => {
-            let score = fields.numbers[5].map(|score| score as u8);
-            let draft = optional(event::security(action), score, EventDraft::score);
-            let draft = optional(draft, fields.texts[7], EventDraft::technique);
-            common(optional(draft, fields.texts[8], EventDraft::rule), fields)?.into()
-        }
-        _ => return Err(nonsense("no such family")),
-    })
-}
-
-fn performance<'a>(action: &'a str, fields: &Fields<'a>) -> Result<EventDraft<'a, family::Performance>> {
-    let draft = event::performance(action);
-    let draft = match (fields.numbers[2], fields.texts[7]) {
-        (None, None) => draft,
-        (Some(value), Some(unit)) => draft.measured(value, unit),
-        // The builder takes both or none: an event with one of them comes as JSON.
-        _ => return Err(nonsense("a value without a unit")),
-    };
-    let draft = optional(draft, fields.numbers[3].map(|count| count as u64), EventDraft::count);
-    Ok(optional(draft, fields.numbers[4].map(|errors| errors as u64), EventDraft::errors))
-}
-
-#[inline(always)]
-fn optional<D, V>(draft: D, value: Option<V>, set: impl FnOnce(D, V) -> D) -> D {
-    match value {
-        Some(value) => set(draft, value),
-        None => draft,
-    }
-}
-
-#[inline]
-fn common<'a, F>(draft: EventDraft<'a, F>, fields: Fields<'a>) -> Result<EventDraft<'a, F>> {
-    let draft = draft.outcome(fields.outcome).attributes(fields.attributes);
-    let draft = optional(draft, fields.severity, EventDraft::severity);
-    let draft = optional(draft, fields.texts[REASON], EventDraft::reason);
-    let draft = optional(draft, fields.texts[ACTOR], EventDraft::actor);
-    let draft = optional(draft, fields.texts[SOURCE_HOST], EventDraft::source_host);
-    let draft = optional(draft, fields.texts[TARGET], EventDraft::target);
-    let draft = optional(draft, fields.texts[TARGET_KIND], EventDraft::target_kind);
-    let draft = optional(draft, fields.trace, EventDraft::trace);
-    let draft = optional(draft, fields.numbers[0].map(|port| port as u16), EventDraft::source_port);
-    let duration = fields.numbers[1].map(|nanos| Duration::from_nanos(nanos as u64));
-    let draft = optional(draft, duration, EventDraft::duration);
-    let Some(text) = fields.texts[SOURCE_IP] else { return Ok(draft) };
-    let ip = text.parse().map_err(|_| {
+fn address(text: &str) -> Result<IpAddr> {
+    text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         fault("EVT_FIELD_TYPE", format!("`sourceIp` is `{}`, which is no IP address", shown.escape_debug()))
-    })?;
-    Ok(draft.source_ip(ip))
+    })
 }

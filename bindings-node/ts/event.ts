@@ -257,13 +257,12 @@ export type KnownEvent = Authentication | Authorization | Configuration | Perfor
 /** An event, also of a family that only a newer sender knows. */
 export type VerificationEvent = KnownEvent | UnknownEvent;
 
-/** @internal */
-export const COMMON = [
+const COMMON = [
   "outcome", "severity", "reason", "actor", "sourceIp", "sourcePort", "sourceHost", "target", "targetKind", "trace",
   "durationMs", "time", "attributes",
 ] as const;
 
-/** @internal */
+/** The fields that only one family has. @internal */
 export const OF_FAMILY: Record<Kind, readonly string[]> = {
   authentication: ["method", "credential"],
   authorization: ["permission", "policy"],
@@ -272,16 +271,34 @@ export const OF_FAMILY: Record<Kind, readonly string[]> = {
   security: ["technique", "rule", "score"],
 };
 
-const NAMES: Record<Kind, ReadonlySet<string>> = Object.fromEntries(
-  Object.entries(OF_FAMILY).map(([kind, own]) => [kind, new Set<string>([...COMMON, ...own])]),
-) as unknown as Record<Kind, ReadonlySet<string>>;
+/** Whether every family has this field; names are compared as pointers, which a set of them is not. */
+function isCommon(name: string): boolean {
+  switch (name) {
+    case "outcome":
+    case "severity":
+    case "reason":
+    case "actor":
+    case "sourceIp":
+    case "sourcePort":
+    case "sourceHost":
+    case "target":
+    case "targetKind":
+    case "trace":
+    case "durationMs":
+    case "time":
+    case "attributes":
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** Refuses a field that the family does not have: a misspelt one would be lost. */
 function known(kind: Kind, fields: object): void {
-  const names = NAMES[kind];
+  const own = OF_FAMILY[kind];
   for (const name in fields) {
-    if (!names.has(name)) {
-      const has = [...names].join(", ");
+    if (!isCommon(name) && !own.includes(name)) {
+      const has = [...COMMON, ...own].join(", ");
       throw new EventError(
         `an event of family ${kind} has no field '${name.slice(0, 64)}'; it has ${has}. Put everything else into \`attributes\``,
         "EVT_FIELD_UNKNOWN",
@@ -340,4 +357,29 @@ export function performance(action: string, fields: PerformanceFields = NOTHING)
 export function security(action: string, fields: SecurityFields = NOTHING): Security {
   known("security", fields);
   return judge(new Security(action, fields));
+}
+
+/**
+ * An event of any family, not judged yet; `kind` may stand among its fields.
+ * @internal
+ */
+export function unjudged(kind: Kind, action: string, fields: CommonFields & { kind?: Kind | undefined }): KnownEvent {
+  const own = OF_FAMILY[kind];
+  for (const name in fields) {
+    if (name !== "kind" && !isCommon(name) && !own.includes(name)) {
+      known(kind, { [name]: true });
+    }
+  }
+  switch (kind) {
+    case "authorization":
+      return new Authorization(action, fields);
+    case "configuration":
+      return new Configuration(action, fields);
+    case "performance":
+      return new Performance(action, fields);
+    case "security":
+      return new Security(action, fields);
+    default:
+      return new Authentication(action, fields);
+  }
 }

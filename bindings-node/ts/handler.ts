@@ -65,16 +65,20 @@ export function registerOn(
     called(() => native.requireFreeName(bus, name));
   }
   const job = jobOfTheMoment();
+  const said = {
+    name: options.name,
+    kinds: options.kinds === undefined ? undefined : [...options.kinds],
+    atLeast: options.atLeast === undefined ? undefined : String(options.atLeast),
+  };
   if (handler instanceof BuiltIn) {
-    return new HandlerId(called(() => handler.native.register(bus, job)));
+    return new HandlerId(called(() => handler.native.register(bus, said, job)));
   }
   const { clerk, name, durable } = described(handler);
   const number = employ(clerk);
   const wanted = {
+    ...said,
     number,
     name: options.name ?? name,
-    kinds: options.kinds === undefined ? undefined : [...options.kinds],
-    atLeast: options.atLeast === undefined ? undefined : String(options.atLeast),
     durable: options.durable ?? durable,
     flushes: clerk.flush !== undefined,
   };

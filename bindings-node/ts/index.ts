@@ -31,6 +31,8 @@ export type {
   Value, VerificationEvent,
 } from "./event.js";
 export { authentication, authorization, configuration, performance, security } from "./event.js";
+export type { AddressOptions, ForwardHealth, ForwardOptions } from "./forward.js";
+export { Forwarder } from "./forward.js";
 export type { BuiltIn, EventHandler, HandlerFunction, HandlerId, HandlerOptions } from "./handler.js";
 export type { BusHealth, CloseReport, HandlerHealth, Losses } from "./health.js";
 export { MetricsCollector } from "./metrics.js";

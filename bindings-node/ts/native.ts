@@ -25,7 +25,7 @@ export interface NativeHandlerId {
 
 /** @internal */
 export interface NativeHandler {
-  register(bus: number, job: number): NativeHandlerId;
+  register(bus: number, said: Record<string, unknown>, job: number): NativeHandlerId;
 }
 
 /** @internal */
@@ -45,6 +45,11 @@ export interface NativeAlertHandler extends NativeHandler {
 }
 
 /** @internal */
+export interface NativeForwarder extends NativeHandler {
+  status(): import("./forward.js").ForwardHealth;
+}
+
+/** @internal */
 export interface NativeBatch {
   readonly service: string;
   readonly lines: string[];
@@ -56,16 +61,14 @@ export interface Native {
   start(stage: Uint8Array, wake: () => void): void;
   open(settings: Record<string, unknown>): number;
   letGo(bus: number): void;
-  publish(bus: number, length: number, job: number, traced: boolean): number;
-  publishJson(bus: number, line: string, timed: boolean, job: number, traced: boolean): number;
-  publishConfirmed(
-    bus: number, length: number, line: string | undefined, timed: boolean, traced: boolean, asked: number,
-  ): string;
+  publish(): number;
+  publishJson(line: string, timed: boolean): number;
+  publishConfirmed(line: string | undefined, timed: boolean, asked: number): string;
   lastReceipt(): Answered | null;
-  checkStaged(length: number): void;
+  checkStaged(): void;
   checkJson(line: string): void;
   canonical(line: string): string;
-  stagedToJson(length: number): string;
+  stagedToJson(): string;
   health(bus: number): import("./health.js").BusHealth;
   flush(bus: number, timeoutMs: number, job: number, asked: number): void;
   close(bus: number, timeoutMs: number, job: number, asked: number): void;
@@ -86,13 +89,14 @@ export interface Native {
   auditVerify(path: string): import("./audit.js").AuditReport;
   NativeAuditLogger: new (path: string, settings: Record<string, unknown>) => NativeAuditLogger;
   NativeMetricsCollector: new (typesMax: number) => NativeMetricsCollector;
+  NativeForwarder: new (url: string, settings: Record<string, unknown>) => NativeForwarder;
   NativeAlertHandler: new (
     rules: Record<string, unknown>[], sink: number | undefined, json: boolean, cooldownMs: number,
   ) => NativeAlertHandler;
 }
 
 /** The package that brings a prebuilt addon for this platform: `@veribus/linux-x64-gnu`. */
-function platform(): string {
+export function platform(): string {
   const report = process.platform === "linux" ? (process.report.getReport() as { header?: { glibcVersionRuntime?: string } }) : {};
   const libc = process.platform === "linux" ? (report.header?.glibcVersionRuntime ? "-gnu" : "-musl") : process.platform === "win32" ? "-msvc" : "";
   return `@veribus/${process.platform}-${process.arch}${libc}`;

@@ -4,7 +4,7 @@ import { called } from "./errors.js";
 import type { VerificationEvent } from "./event.js";
 import { native } from "./native.js";
 import { accepted, type Receipt, refused } from "./receipt.js";
-import { foundGood, isSure, put_event, put_trace } from "./stage.js";
+import { foundGood, isSure, putEvent, putWay } from "./stage.js";
 import { jobOfTheMoment, traceOfTheMoment } from "./trace.js";
 import { toLine } from "./wire.js";
 
@@ -18,7 +18,7 @@ function isStaged(event: VerificationEvent): boolean {
     return true;
   }
   staged = undefined;
-  length = put_event(event);
+  length = putEvent(event);
   if (length < 0) {
     return false;
   }
@@ -35,7 +35,8 @@ export function judge<E extends VerificationEvent>(event: E): E {
     const line = toLine(event);
     called(() => native.checkJson(line));
   } else if (!isSure()) {
-    called(() => native.checkStaged(length));
+    putWay(0, length, 0, undefined);
+    called(() => native.checkStaged());
     foundGood(event);
   }
   return event;
@@ -43,39 +44,32 @@ export function judge<E extends VerificationEvent>(event: E): E {
 
 /** @internal */
 export function publishOn(bus: number, instance: string, event: VerificationEvent): Receipt {
+  let number: number;
   try {
-    const job = jobOfTheMoment();
-    const trace = event.trace === undefined ? traceOfTheMoment() : undefined;
-    if (trace !== undefined) {
-      put_trace(trace);
-    }
-    const number = isStaged(event)
-      ? native.publish(bus, length, job, trace !== undefined)
-      : native.publishJson(bus, toLine(event), event.time !== undefined, job, trace !== undefined);
-    return number >= 0 ? accepted(instance, number) : refused(native.lastReceipt());
+    const plain = isStaged(event);
+    putWay(bus, plain ? length : 0, jobOfTheMoment(), event.trace === undefined ? traceOfTheMoment() : undefined);
+    number = plain ? native.publish() : native.publishJson(toLine(event), event.time !== undefined);
   } catch (thrown) {
     // Not an event, or one that was changed into something that is none.
-    const found = thrown as { code?: string; message?: string };
-    return refused({ status: "rejected", code: found.code ?? "EVT_INVALID", reason: `${found.code ?? "EVT_INVALID"}: ${found.message ?? ""}` });
+    const { code = "EVT_INVALID", message = "" } = Object(thrown) as { code?: string; message?: string };
+    return refused({ status: "rejected", code, reason: `${code}: ${message}` });
   }
+  return number >= 0 ? accepted(instance, number) : refused(native.lastReceipt());
 }
 
 /** @internal */
 export function confirmOn(bus: number, event: VerificationEvent, asked: number): string {
-  const trace = event.trace === undefined ? traceOfTheMoment() : undefined;
-  if (trace !== undefined) {
-    put_trace(trace);
-  }
-  const line = isStaged(event) ? undefined : toLine(event);
-  return called(() =>
-    native.publishConfirmed(bus, Math.max(0, length), line, event.time !== undefined, trace !== undefined, asked),
-  );
+  const plain = isStaged(event);
+  putWay(bus, plain ? length : 0, jobOfTheMoment(), event.trace === undefined ? traceOfTheMoment() : undefined);
+  const line = plain ? undefined : toLine(event);
+  return called(() => native.publishConfirmed(line, event.time !== undefined, asked));
 }
 
 /** The event as the wire has it, in one line of JSON. @internal */
 export function line(event: VerificationEvent): string {
-  return event.time === undefined && event.id === undefined && isStaged(event)
-    ? called(() => native.stagedToJson(length))
-    : toLine(event);
+  if (event.time !== undefined || event.id !== undefined || !isStaged(event)) {
+    return toLine(event);
+  }
+  putWay(0, length, 0, undefined);
+  return called(() => native.stagedToJson());
 }
-

@@ -1,43 +1,83 @@
 // `init`: arguments, else the environment, else the defaults; then one bus for the process.
 
 import { basename, dirname, extname, join } from "node:path";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 
 import { AuditLogger } from "./audit.js";
 import { type BusOptions, VerificationEventBus } from "./bus.js";
 import { AuditError, ConfigError } from "./errors.js";
 import type { VerificationEvent } from "./event.js";
+import { type AddressOptions, Forwarder } from "./forward.js";
 import type { Receipt } from "./receipt.js";
 import type { Check, VerifyFields } from "./verification.js";
 
 /** The settings of the bus of this process. */
-export interface InitOptions extends BusOptions {
+export interface InitOptions extends BusOptions, AddressOptions {
   capacity?: number | undefined;
-  /** Where the audit trail is; `./veribus-audit/audit.log` unless said, `false` for none. */
+  /** The address of a collector, or of a broker in front of it: a `Forwarder` sends every event there. */
+  collector?: string | undefined;
+  /** Where events wait for the collector's receipt; `./veribus-spool` unless said, `false` for memory alone. */
+  spool?: string | boolean | undefined;
+  /** Where the audit trail is: `./veribus-audit/audit.log` without a collector, none beside one, unless said. */
   audit?: string | boolean | undefined;
+  /** A bus that hands events to nobody. */
+  disabled?: boolean | undefined;
 }
 
 let bus: VerificationEventBus | undefined;
 
-const TEXTS = ["service", "instance", "host", "environment", "network"] as const;
+/** Other names in the environment; `VERIBUS_` and the setting wins. */
+const ALSO: Record<string, string> = {
+  VERIBUS_URL: "collector", VERIBUS_ENV: "environment", VERIBUS_SPOOL_DIR: "spool", OTEL_SERVICE_NAME: "service",
+};
+const OF_THE_BUS = ["service", "instance", "host", "environment", "network", "redact"] as const;
+const OF_THE_ADDRESS = [
+  "token", "tokenFile", "user", "password", "passwordFile", "credsFile", "nkeyFile", "caFile", "certFile", "keyFile", "stream",
+  "answerTimeoutMs", "inFlightMax",
+] as const;
+const KNOWN = [
+  ...OF_THE_BUS, "blockMs", "handlerQueue", "redaction", "capacity", "audit", "collector", "spool", "disabled", ...OF_THE_ADDRESS,
+] as const;
+const NUMBERS = new Set(["capacity", "handlerQueue", "blockMs", "answerTimeoutMs", "inFlightMax"]);
+const SWITCHES = new Set(["audit", "spool", "disabled", "redaction"]);
+const OFF = ["0", "false", "off", "no", ""];
+const ON = ["1", "true", "on", "yes"];
 
-function fromEnvironment(): InitOptions {
-  const found: Record<string, unknown> = {};
-  for (const name of TEXTS) {
-    found[name] = process.env[`VERIBUS_${name.toUpperCase()}`];
-  }
-  const { VERIBUS_CAPACITY: capacity, VERIBUS_AUDIT: audit, VERIBUS_REDACT: redact } = process.env;
-  if (capacity !== undefined) {
-    if (!/^\d+$/.test(capacity)) {
-      throw new ConfigError(`\`VERIBUS_CAPACITY\` is \`${capacity.slice(0, 64)}\`; use a whole number`, "CFG_VALUE_RANGE");
+function read(name: string, text: string): unknown {
+  if (NUMBERS.has(name)) {
+    if (!/^\d+$/.test(text)) {
+      throw new ConfigError(`\`${name}\` is \`${text.slice(0, 64)}\`; use a whole number`, "CFG_VALUE_RANGE");
     }
-    found.capacity = Number(capacity);
+    return Number(text);
   }
-  if (audit !== undefined) {
-    found.audit = ["0", "false", "off", ""].includes(audit) ? false : audit;
+  if (SWITCHES.has(name)) {
+    const said = text.toLowerCase();
+    return OFF.includes(said) ? false : ON.includes(said) ? true : text;
   }
-  if (redact !== undefined) {
-    found.redact = redact.split(",");
+  return name === "redact" ? text.split(",") : text;
+}
+
+/** `VERIBUS_TOKEN_FILE` for `tokenFile`. */
+function variable(name: string): string {
+  return `VERIBUS_${name.replace(/Ms$/, "").replace(/[A-Z]/g, "_$&").toUpperCase()}`;
+}
+
+function fromEnvironment(): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const pairs = [...Object.entries(ALSO), ...KNOWN.map((name) => [variable(name), name] as const)];
+  for (const [name, setting] of pairs) {
+    const text = process.env[name];
+    if (text !== undefined) {
+      found[setting] = read(setting, text);
+    }
+  }
+  const file = process.env.VERIBUS_COLLECTOR_FILE;
+  if (file !== undefined && found.collector === undefined) {
+    try {
+      found.collector = readFileSync(file, "utf8").trim();
+    } catch (cause) {
+      throw new ConfigError(`\`VERIBUS_COLLECTOR_FILE\`: cannot read \`${file}\``, "CFG_FILE", { cause });
+    }
   }
   return found;
 }
@@ -45,30 +85,51 @@ function fromEnvironment(): InitOptions {
 /**
  * Makes the bus of this process and returns it; `publish` and `verify` then use it.
  *
- * Each setting comes from its argument, else from the environment (`VERIBUS_SERVICE`, `VERIBUS_AUDIT` …). Where nothing
- * says where events go, they go into an audit trail in `./veribus-audit`. Called again, it closes the bus it made
- * before. An audit trail that another process (or worker) writes is no reason not to start: this one gets one beside it.
+ * Each setting comes from its argument, else from the environment (`VERIBUS_SERVICE`, `VERIBUS_COLLECTOR`,
+ * `VERIBUS_TOKEN_FILE` …). With a `collector` events go there, through a spool; without one they go into an audit trail
+ * in `./veribus-audit`. `VERIBUS_DISABLED=1` makes a bus that hands events to nobody. Called again, it closes the bus it
+ * made before. That the collector cannot be reached is no error, and neither is an audit trail that another process (or
+ * worker) writes: this one gets one beside it.
  *
- * @throws {@link ConfigError} for a setting that cannot be used, {@link AuditError} for a trail that cannot be opened.
+ * @throws {@link ConfigError} for a setting that cannot be used, {@link AuditError} or {@link ForwardError} for a folder
+ * that cannot be written.
  */
 export function init(options: InitOptions = {}): VerificationEventBus {
-  const merged: InitOptions = fromEnvironment();
+  const found = fromEnvironment();
   for (const [name, value] of Object.entries(options)) {
+    if (!(KNOWN as readonly string[]).includes(name)) {
+      throw new ConfigError(`there is no setting \`${name.slice(0, 64)}\`; known are ${KNOWN.join(", ")}`, "CFG_KEY_UNKNOWN");
+    }
     if (value !== undefined) {
-      (merged as Record<string, unknown>)[name] = value;
+      found[name] = value;
     }
   }
-  const { capacity, audit = true, ...others } = merged;
   const script = basename(process.argv[1] ?? "node");
-  others.service ??= script.slice(0, script.length - extname(script).length) || "node";
-  const made = new VerificationEventBus(capacity, others);
-  if (audit !== false) {
-    made.registerHandler(auditLogger(audit === true ? join("veribus-audit", "audit.log") : audit));
+  found.service ??= script.slice(0, script.length - extname(script).length) || "node";
+  const pick = (names: readonly string[]): object => Object.fromEntries(names.filter((name) => name in found).map((name) => [name, found[name]]));
+  const made = new VerificationEventBus(found.capacity as number | undefined, pick([...OF_THE_BUS, "blockMs", "handlerQueue", "redaction"]));
+  try {
+    if (found.disabled !== true) {
+      register(made, found as InitOptions, pick(OF_THE_ADDRESS));
+    }
+  } catch (thrown) {
+    void made.close({ timeoutMs: 0 });
+    throw thrown;
   }
   const before = bus;
   bus = made;
   void before?.close();
   return made;
+}
+
+function register(made: VerificationEventBus, { collector, spool = true, audit = collector === undefined }: InitOptions, way: AddressOptions): void {
+  if (collector !== undefined && collector !== "") {
+    const dir = spool === false ? undefined : spool === true ? "veribus-spool" : spool;
+    made.registerHandler(new Forwarder(collector, { ...way, spool: dir }));
+  }
+  if (audit !== false) {
+    made.registerHandler(auditLogger(audit === true ? join("veribus-audit", "audit.log") : audit));
+  }
 }
 
 function auditLogger(path: string): AuditLogger {

@@ -1,10 +1,8 @@
 // `verify`: times a check and records how it ended, whatever becomes of it.
 
 import type { VerificationEventBus } from "./bus.js";
-import {
-  authentication, type AuthenticationFields, authorization, configuration, type Kind, type Outcome, performance as measurement,
-  security, type Value, type VerificationEvent,
-} from "./event.js";
+import { authentication, type AuthenticationFields, type Kind, type Outcome, unjudged, type Value, type VerificationEvent } from "./event.js";
+import { judge } from "./publish.js";
 import { context } from "./trace.js";
 
 /** Longest text taken from an error, in characters. */
@@ -78,27 +76,30 @@ export class Verification {
 
   /** Makes the event; `found` is what the check's end says, unless the check said it. @internal */
   event(action: string, durationMs: number, found: Found): VerificationEvent {
-    const { kind, ...fields } = this.#fields as VerifyFields & Record<string, unknown>;
-    const known = context();
-    const decided = this.#outcome !== undefined;
-    const whole = {
-      ...fields,
-      actor: fields.actor ?? known?.actor,
-      sourceIp: fields.sourceIp ?? known?.sourceIp,
-      outcome: this.#outcome ?? found.outcome,
-      reason: decided ? this.#reason : (this.#reason ?? found.reason),
-      durationMs,
-    };
-    if (!decided && found.message !== undefined) {
-      whole.attributes = { ...whole.attributes, "exception.message": found.message };
+    const fields = this.#fields as VerifyFields;
+    const event = unjudged(fields.kind ?? "authentication", action, fields) as Writable;
+    const asked = context();
+    event.durationMs = durationMs;
+    if (asked !== undefined) {
+      event.actor ??= asked.actor;
+      event.sourceIp ??= asked.sourceIp;
     }
-    return MAKE[kind ?? "authentication"](action, whole);
+    if (this.#outcome !== undefined) {
+      event.outcome = this.#outcome;
+      event.reason = this.#reason;
+      return judge(event as VerificationEvent);
+    }
+    event.outcome = found.outcome;
+    event.reason = this.#reason ?? found.reason;
+    if (found.message !== undefined) {
+      event.attributes = { ...event.attributes, "exception.message": found.message };
+    }
+    return judge(event as VerificationEvent);
   }
 }
 
-const MAKE: Record<Kind, (action: string, fields: object) => VerificationEvent> = {
-  authentication, authorization, configuration, performance: measurement, security,
-};
+/** An event that nobody has seen yet. */
+type Writable = { -readonly [name in keyof VerificationEvent]: VerificationEvent[name] };
 
 interface Found {
   outcome: Outcome;
@@ -136,7 +137,7 @@ export function verifyOn<T>(bus: VerificationEventBus, action: string, fields: V
       bus.publish(verification.event(action, took, found));
     } catch {
       // Fields that cannot be in an event must not end the check; what is left of it is recorded.
-      bus.publish(bare(action, took, found, verification));
+      bus.publish(bare(action, took, found));
     }
   };
   let result: T;
@@ -162,9 +163,9 @@ export function verifyOn<T>(bus: VerificationEventBus, action: string, fields: V
   return result;
 }
 
-function bare(action: string, durationMs: number, found: Found, verification: Verification): VerificationEvent {
+/** What is left of a verification whose fields cannot be in an event. */
+function bare(action: string, durationMs: number, found: Found): VerificationEvent {
   const name = /^[a-z0-9][a-z0-9_.-]{0,127}$/.test(action) ? action : "verification";
-  const whole = { durationMs, attributes: { "veribus.incomplete": true } };
-  void verification;
-  return authentication(name, { ...whole, outcome: found.outcome, reason: found.reason });
+  const { outcome, reason } = found;
+  return authentication(name, { outcome, reason, durationMs, attributes: { "veribus.incomplete": true } });
 }

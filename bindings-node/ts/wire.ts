@@ -2,7 +2,7 @@
 
 import { made, VeribusError } from "./errors.js";
 import {
-  type Attributes, Authentication, Authorization, type CommonFields, Configuration, Performance, Security, UnknownEvent,
+  type Attributes, Authentication, Authorization, type CommonFields, Configuration, type Kind, OF_FAMILY, Performance, Security, UnknownEvent,
   type Value, type VerificationEvent,
 } from "./event.js";
 import { TraceContext } from "./trace-context.js";
@@ -39,7 +39,7 @@ export function toLine(e: VerificationEvent): string {
     duration_ns: e.durationMs === undefined ? undefined : nanoseconds(e.durationMs),
     attributes: e.attributes === undefined ? undefined : values.map(e.attributes, "attributes", 1),
   };
-  for (const name of PAYLOAD[e.kind] ?? []) {
+  for (const name of OF_FAMILY[e.kind as Kind] ?? []) {
     const value = own[name];
     const numeric = name === "value" || name === "count" || name === "errors" || name === "score";
     tree[SNAKE[name] ?? name] = numeric ? number(name, value) : text(name, value);
@@ -47,13 +47,6 @@ export function toLine(e: VerificationEvent): string {
   return JSON.stringify(tree);
 }
 
-const PAYLOAD: Record<string, readonly string[]> = {
-  authentication: ["method", "credential"],
-  authorization: ["permission", "policy"],
-  configuration: ["setting", "oldValue", "newValue"],
-  performance: ["value", "unit", "count", "errors"],
-  security: ["technique", "rule", "score"],
-};
 const SNAKE: Record<string, string> = { oldValue: "old_value", newValue: "new_value" };
 
 function nanoseconds(milliseconds: unknown): unknown {
@@ -245,7 +238,7 @@ export function fromTree(tree: Tree): VerificationEvent {
     durationMs: duration_ns === undefined ? undefined : Number(revived(duration_ns)) / 1e6,
     attributes: attributes === undefined ? undefined : mapped(attributes as Tree),
   };
-  for (const name of PAYLOAD[kind as string] ?? []) {
+  for (const name of OF_FAMILY[kind as Kind] ?? []) {
     const key = SNAKE[name] ?? name;
     if (rest[key] !== undefined) {
       f[name] = revived(rest[key]);
