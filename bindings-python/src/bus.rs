@@ -1,7 +1,6 @@
 //! The bus: convert, call, convert.
 
 use std::ops::Deref;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -13,7 +12,7 @@ use crate::event::PyEvent;
 use crate::given::{self, Argument, Given};
 use crate::receipt::PyReceipt;
 use crate::verification::PyVerification;
-use crate::{fields, forward, gate, handler, health, trace};
+use crate::{fields, gate, handler, health, trace};
 
 /// Longest deadline that is taken, in seconds: a day.
 const DEADLINE_MAX: f64 = 86_400.0;
@@ -24,8 +23,6 @@ pub(crate) struct PyBus {
     pub(crate) bus: Kept,
     /// A publish may wait for room.
     waits: bool,
-    /// Who knows what stays on disk.
-    pub(crate) forwarders: Mutex<Vec<forward::Watch>>,
 }
 
 /// A bus that is let go outside of the interpreter: its last owner drains it, and its handlers may need the interpreter
@@ -120,7 +117,7 @@ impl PyBus {
             builder = builder.when_full(WhenFull::Block { timeout: deadline(py, seconds)? });
         }
         let bus = Kept(Some(builder.build()));
-        Ok(PyBus { bus, waits: block.is_some(), forwarders: Mutex::default() })
+        Ok(PyBus { bus, waits: block.is_some() })
     }
 
     /// Hands an event over. Never blocks (but see `block`), never raises for what the bus does with it.
@@ -264,9 +261,7 @@ impl PyBus {
     #[pyo3(signature = (timeout=2.0))]
     fn close<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Bound<'py, PyAny>> {
         let patience = deadline(py, timeout)?;
-        let mut report = gate::detached(py, || self.bus.close(patience));
-        let forwarders = self.forwarders.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        report.spooled += forwarders.iter().map(forward::Watch::spooled).sum::<u64>();
+        let report = gate::detached(py, || self.bus.close(patience));
         health::report(py, &report)
     }
 

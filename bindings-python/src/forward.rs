@@ -71,11 +71,6 @@ impl Watch {
     fn health(&self) -> Option<ForwardHealth> {
         self.0.get().map(|watch| watch.health())
     }
-
-    /// Events that are on disk without a receipt.
-    pub(crate) fn spooled(&self) -> u64 {
-        self.health().and_then(|health| health.spool).map_or(0, |spool| spool.pending)
-    }
 }
 
 /// The forwarder as the bus has it; in a forked child it is the child's that `watch` then shows.
@@ -86,13 +81,13 @@ fn native(handler: ForwardHandler, watch: &Watch) -> Native {
 }
 
 impl PyForwarder {
-    /// The handler for a bus of this source, and where to read how it stands.
-    pub(crate) fn take(&self, py: Python<'_>, source: &Source) -> PyResult<(Native, Watch)> {
+    /// The handler for a bus of this source.
+    pub(crate) fn take(&self, py: Python<'_>, source: &Source) -> PyResult<Native> {
         let waiting = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (factory, settings) = waiting.ok_or_else(|| already_registered(py, "Forwarder"))?;
         let builder = settings.adjust(ForwardHandler::builder(factory, source.clone()));
         let handler = gate::detached(py, || builder.build()).map_err(|found| failed(py, &found))?;
-        Ok((native(handler, &self.watch), self.watch.clone()))
+        Ok(native(handler, &self.watch))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A Python function or object as a handler of the bus, and the registration of every kind of handler.
 
 use std::panic::resume_unwind;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -85,9 +85,7 @@ pub(crate) fn register(
 fn native(bus: &PyBus, handler: &Bound<'_, PyAny>) -> PyResult<Option<Native>> {
     let py = handler.py();
     if let Ok(forwarder) = handler.cast::<PyForwarder>() {
-        let (native, watch) = forwarder.get().take(py, bus.bus.source())?;
-        bus.forwarders.lock().unwrap_or_else(PoisonError::into_inner).push(watch);
-        return Ok(Some(native));
+        return forwarder.get().take(py, bus.bus.source()).map(Some);
     }
     if let Ok(audit) = handler.cast::<PyAuditLogger>() {
         return audit.get().take(py).map(Some);

@@ -28,6 +28,9 @@ use pyo3::prelude::*;
 
 #[pymodule(gil_used = true)]
 mod _veribus {
+    use pyo3::prelude::*;
+    use pyo3::types::PyMapping;
+
     #[pymodule_export]
     use super::alert::PyAlertHandler;
     #[pymodule_export]
@@ -57,6 +60,15 @@ mod _veribus {
     use super::trace::{PyTraceContext, set_ambient};
     #[pymodule_export]
     use super::verification::PyVerification;
+
+    /// Everything that is made once is made now: a fork in the middle of it would leave a child without it.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        // Asking whether this is a mapping makes PyO3 look for `collections.abc.Mapping`, once.
+        let _is_none = py.None().into_bound(py).cast::<PyMapping>().is_ok();
+        crate::trace::prepare(py)
+    }
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python gives it")]

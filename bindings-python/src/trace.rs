@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use pyo3::PyTypeInfo;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
-use pyo3::{PyTypeInfo, intern};
 use veribus_core::{SpanId, TraceContext, TraceId};
 
 use crate::error;
@@ -17,6 +17,37 @@ static AMBIENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static USED: AtomicBool = AtomicBool::new(false);
 /// How many modules were loaded when OpenTelemetry was not among them.
 static ABSENT_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// What is looked for at every publish. Made when the module is imported and never later: a fork while another thread
+/// makes it would leave the child waiting for that thread.
+static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+
+struct Known {
+    /// `sys.modules`
+    modules: Py<PyDict>,
+    otel_trace: Py<PyString>,
+    otel_context: Py<PyString>,
+    get: Py<PyString>,
+    trace: Py<PyString>,
+    actor: Py<PyString>,
+    source_ip: Py<PyString>,
+}
+
+/// Called once, while the module is imported.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    let name = |text: &str| PyString::intern(py, text).unbind();
+    let known = Known {
+        modules: py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.unbind(),
+        otel_trace: name("opentelemetry.trace"),
+        otel_context: name("opentelemetry.context"),
+        get: name("get"),
+        trace: name("trace"),
+        actor: name("actor"),
+        source_ip: name("source_ip"),
+    };
+    let _only_once = KNOWN.set(py, known);
+    Ok(())
+}
 
 /// The place of an event in a distributed trace.
 #[pyclass(name = "TraceContext", module = "veribus", frozen, eq, hash)]
@@ -101,11 +132,11 @@ pub(crate) fn ambient(py: Python<'_>) -> Option<TraceContext> {
 }
 
 fn own(py: Python<'_>) -> Option<TraceContext> {
-    let current = AMBIENT.get(py)?.bind(py).call_method0(intern!(py, "get")).ok()?;
+    let current = AMBIENT.get(py)?.bind(py).call_method0(&KNOWN.get(py)?.get).ok()?;
     if current.is_none() {
         return None;
     }
-    let trace = current.getattr(intern!(py, "trace")).ok()?;
+    let trace = current.getattr(&KNOWN.get(py)?.trace).ok()?;
     trace.cast::<PyTraceContext>().ok().map(|trace| trace.get().0)
 }
 
@@ -114,39 +145,30 @@ pub(crate) fn requester(py: Python<'_>) -> Option<(Bound<'_, PyAny>, Bound<'_, P
     if !USED.load(Ordering::Relaxed) {
         return None;
     }
-    let current = AMBIENT.get(py)?.bind(py).call_method0(intern!(py, "get")).ok()?;
-    let actor = current.getattr(intern!(py, "actor")).ok()?;
-    Some((actor, current.getattr(intern!(py, "source_ip")).ok()?))
+    let current = AMBIENT.get(py)?.bind(py).call_method0(&KNOWN.get(py)?.get).ok()?;
+    let actor = current.getattr(&KNOWN.get(py)?.actor).ok()?;
+    Some((actor, current.getattr(&KNOWN.get(py)?.source_ip).ok()?))
 }
 
 /// The current span of OpenTelemetry, where the application has loaded that package; we never load it.
 #[inline]
 fn open_telemetry(py: Python<'_>) -> Option<TraceContext> {
-    static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let modules = MODULES
-        .get_or_try_init(py, || {
-            py.import("sys")?
-                .getattr("modules")?
-                .cast_into::<PyDict>()
-                .map(Bound::unbind)
-                .map_err(PyErr::from)
-        })
-        .ok()?
-        .bind(py);
+    let known = KNOWN.get(py)?;
+    let modules = known.modules.bind(py);
     // Looking for it is a third of a publish: only when a module has come or gone since.
     let count = modules.len();
     if ABSENT_AT.load(Ordering::Relaxed) == count {
         return None;
     }
-    let Some(module) = modules.get_item(intern!(py, "opentelemetry.trace")).ok()? else {
+    let Some(module) = modules.get_item(&known.otel_trace).ok()? else {
         ABSENT_AT.store(count, Ordering::Relaxed);
         return None;
     };
     // From here on Python code runs under our frames.
     let _pass = gate::pass()?;
     // An empty context has no span: asking for that is a quarter of asking for the span.
-    if let Ok(Some(contexts)) = modules.get_item(intern!(py, "opentelemetry.context")) {
-        let current = contexts.call_method0(intern!(py, "get_current")).ok()?;
+    if let Ok(Some(contexts)) = modules.get_item(&known.otel_context) {
+        let current = contexts.call_method0("get_current").ok()?;
         if current.len().is_ok_and(|entries| entries == 0) {
             return None;
         }
@@ -155,12 +177,11 @@ fn open_telemetry(py: Python<'_>) -> Option<TraceContext> {
 }
 
 fn current_span(module: &Bound<'_, PyAny>) -> PyResult<Option<TraceContext>> {
-    let py = module.py();
-    let span = module.call_method0(intern!(py, "get_current_span"))?;
-    let context = span.call_method0(intern!(py, "get_span_context"))?;
-    let trace_id: u128 = context.getattr(intern!(py, "trace_id"))?.extract()?;
-    let span_id: u64 = context.getattr(intern!(py, "span_id"))?.extract()?;
-    let flags: u8 = context.getattr(intern!(py, "trace_flags"))?.extract()?;
+    let span = module.call_method0("get_current_span")?;
+    let context = span.call_method0("get_span_context")?;
+    let trace_id: u128 = context.getattr("trace_id")?.extract()?;
+    let span_id: u64 = context.getattr("span_id")?.extract()?;
+    let flags: u8 = context.getattr("trace_flags")?.extract()?;
     let ids = TraceId::from_bytes(trace_id.to_be_bytes()).and_then(|trace| {
         SpanId::from_bytes(span_id.to_be_bytes()).map(|span| TraceContext::new(trace, span, flags))
     });

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 use veribus_core::event::{self, EventDraft};
@@ -116,6 +115,19 @@ impl State {
 }
 
 impl Check {
+    /// Who asks and from where, of a call that says nothing else; `None` where it does.
+    fn who_and_whence(given: Option<&Bound<'_, PyDict>>) -> PyResult<Option<(Option<Text>, Option<IpAddr>)>> {
+        let (mut actor, mut ip) = (None, None);
+        for (name, value) in given.into_iter().flatten() {
+            match name.cast::<PyString>()?.to_str()? {
+                "actor" if !value.is_none() => actor = Some(value::owned(&value, &"actor")?),
+                "source_ip" if !value.is_none() => ip = Some(value::address(&value, &"source_ip")?),
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some((actor, ip)))
+    }
+
     fn ended(&mut self, outcome: Outcome, reason: Option<&str>) {
         let reason = reason.map(|text| cut(text).into());
         match self {
@@ -152,23 +164,22 @@ impl PyVerification {
         let py = action.py();
         let state = |check| State { check, begun: None, decided: false, timed: false };
         let requester = trace::requester(py);
-        let Some(given) = given else {
-            let (mut actor, mut ip) = (None, None);
-            if let Some((who, whence)) = requester {
-                if !who.is_none() {
-                    actor = Some(value::owned(&who, &"actor")?);
+        if let Some((mut actor, mut ip)) = Check::who_and_whence(given)? {
+            if let Some((who, whence)) = &requester {
+                if actor.is_none() && !who.is_none() {
+                    actor = Some(value::owned(who, &"actor")?);
                 }
-                if !whence.is_none() {
-                    ip = Some(value::address(&whence, &"source_ip")?);
+                if ip.is_none() && !whence.is_none() {
+                    ip = Some(value::address(whence, &"source_ip")?);
                 }
             }
             let action = value::owned(action, &"action")?;
             let plain = Plain { family, action, actor, ip, outcome: Outcome::Unknown, reason: None };
             plain.with_draft(None, None, |draft| draft.check()).map_err(|found| error::event(py, &found))?;
             return Ok(PyVerification { bus, state: Mutex::new(state(Check::Plain(plain))) });
-        };
+        }
         let mut build = Build::new(fields::bare(family, action)?, false);
-        build.set_all(Some(given))?;
+        build.set_all(given)?;
         if let Some((actor, source_ip)) = requester {
             build.set_if_unset("actor", &actor)?;
             build.set_if_unset("source_ip", &source_ip)?;
@@ -299,8 +310,8 @@ impl PyVerification {
         let mut build = Build::new(event, false);
         build.set_all(fields)?;
         let (event, _) = build.finish(py)?;
-        let has = |name| fields.is_some_and(|fields| fields.contains(name).unwrap_or(false));
-        let (decided, timed) = (has(intern!(py, "outcome")), has(intern!(py, "duration")));
+        let has = |name: &str| fields.is_some_and(|fields| fields.contains(name).unwrap_or(false));
+        let (decided, timed) = (has("outcome"), has("duration"));
         self.change(|state| {
             state.put(event);
             (state.decided, state.timed) = (state.decided | decided, state.timed | timed);

@@ -57,6 +57,7 @@ def test_init_takes_a_collector_from_arguments_environment_and_file(nothing_set,
     assert not (tmp_path / "veribus-audit").exists()
 
     (tmp_path / "token").write_text("secret")
+    (tmp_path / "token").chmod(0o600)
     (tmp_path / "url").write_text("http://127.0.0.1:9\n")
     for variable, value in {
         "VERIBUS_COLLECTOR_FILE": "url", "VERIBUS_TOKEN_FILE": "token", "VERIBUS_SPOOL_DIR": "elsewhere",

@@ -339,7 +339,8 @@ def test_through_a_real_broker(tmp_path, kind):
             assert handler.health().confirms == "stored"
             eventually(lambda: server.parcels() > 0)
             # No collector reads from the broker, so nothing is receipted: the broker's word frees nothing.
-            assert bus.close(5).spooled == 101
+            report = bus.close(5)
+            assert handler.health().spool.pending == 101, (report, handler.health())
 
 
 @pytest.mark.parametrize("kind", ["nats", "redis"])
@@ -371,6 +372,9 @@ def test_an_address_that_cannot_be_used_is_answered_with_one_that_can(tmp_path):
     assert "no such way" in refused("kafka://localhost")
     assert "cannot read" in refused("https://c.example", ca_file=tmp_path / "missing.pem")
     assert "cannot read" in refused("https://c.example", token_file=tmp_path / "missing")
+    (tmp_path / "open").write_text("hunter2")
+    (tmp_path / "open").chmod(0o644)
+    assert "chmod 600" in refused("https://c.example", token_file=tmp_path / "open")
     assert "this machine" in refused("redis://user:hunter2@192.0.2.1")
     assert "from 100ms" in refused("nats://localhost", answer_timeout=0.001)
     with pytest.raises(veribus.ConfigError):
@@ -438,6 +442,7 @@ def certificates(folder: Path) -> tuple[Path, Path]:
 def test_tls_with_a_private_authority_and_a_token_from_a_file(tmp_path):
     key, certificate = certificates(tmp_path)
     (tmp_path / "token").write_text("vbt_secret\n")
+    (tmp_path / "token").chmod(0o600)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = HTTPServer(("127.0.0.1", 0), Https)

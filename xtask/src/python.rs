@@ -46,8 +46,11 @@ fn sources_install(scratch: &Path, python: &str) -> Result<(), String> {
     let install =
         ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", &target];
     let install = [&install[..], &[archive.as_str()]].concat();
-    // The profile of the other builds: what is compiled already is not compiled again.
-    Run::program(python, &install).env("MATURIN_PEP517_ARGS", "--profile dev").show()?;
+    // The environment's maturin, and the profile of the other builds: what is compiled already is not compiled again.
+    let tools = Path::new(python).parent().map(shown).unwrap_or_default();
+    let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
+    let install = Run::program(python, &install).env("PATH", &path);
+    install.env("MATURIN_PEP517_ARGS", "--profile dev").show()?;
     let program =
         "import veribus; assert veribus.VerificationEventBus().record('login'); print(veribus.__file__)";
     Run::program(python, &["-c", program]).env("PYTHONPATH", &target).show()
