@@ -324,7 +324,7 @@ impl Engine {
             return None;
         }
         if !self.wants(draft.family(), draft.severity()) {
-            return self.publish_unwanted();
+            return self.publish_unwanted_elsewhere();
         }
         let measured = Measured::plain(draft)?;
         let frame = Frame::here();
@@ -354,10 +354,16 @@ impl Engine {
     }
 
     /// Counts an event that every handler would filter; nothing else is done with it. `None` as for the short way.
-    #[inline(never)]
+    #[inline(always)]
     fn publish_unwanted(&self) -> Option<EventId> {
         let frame = Frame::here();
         local::borrow_mut(&LANES, &frame)?.known_writer(self.id)?.publish_unwanted(self)
+    }
+
+    /// [`Engine::publish_unwanted`], for callers whose code is long enough.
+    #[inline(never)]
+    fn publish_unwanted_elsewhere(&self) -> Option<EventId> {
+        self.publish_unwanted()
     }
 
     /// Takes down what the handlers want, after one came or left.

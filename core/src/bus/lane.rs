@@ -38,7 +38,7 @@ pub(crate) struct Side {
 pub(crate) struct Lane {
     pub(crate) number: u16,
     accepted: AtomicU64,
-    /// Of the accepted ones, those that no handler wanted and that are in no ring.
+    /// Accepted beside those: events that no handler wanted and that are in no ring.
     unwanted: AtomicU64,
     rejected: AtomicU64,
     returned: AtomicU64,
@@ -64,7 +64,8 @@ pub(crate) struct Counts {
 impl Lane {
     /// Adds this lane's counts to `counts`.
     pub(crate) fn count_into(&self, counts: &mut Counts) {
-        counts.accepted += self.accepted.load(Ordering::Acquire);
+        // What nobody wants is accepted, too, but counted once.
+        counts.accepted += self.accepted.load(Ordering::Acquire) + self.unwanted.load(Ordering::Acquire);
         counts.rejected += self.rejected.load(Ordering::Relaxed);
         counts.returned += self.returned.load(Ordering::Relaxed);
         for (reason, count) in LossReason::ALL.into_iter().zip(&self.dropped) {
@@ -217,14 +218,14 @@ impl LaneWriter {
     pub(crate) fn publish_unwanted(&mut self, engine: &Engine) -> Option<EventId> {
         self.lane.inside.store(true, Ordering::Relaxed);
         barrier::light();
-        let id = engine.is_plain().then(|| {
-            bump(&self.lane.accepted, Ordering::Relaxed);
+        let seq = self.next_seq;
+        let plain = engine.is_plain();
+        if plain {
             bump(&self.lane.unwanted, Ordering::Release);
-            EventId::new(engine.instance(), self.lane.number, self.next_seq)
-        });
-        self.next_seq += u64::from(id.is_some());
+            self.next_seq += 1;
+        }
         self.lane.inside.store(false, Ordering::Release);
-        id
+        plain.then_some(EventId::new(engine.instance(), self.lane.number, seq))
     }
 
     /// For an owner that goes: gives back the memory that the ring has grown by.
