@@ -163,7 +163,7 @@ impl Service {
         let is_done = || {
             let health = watch.health();
             let is_empty = health.spool.is_some_and(|spool| spool.pending == 0);
-            is_empty && health.adopted == 0 && health.in_flight == 0
+            is_empty && health.looked && health.adopted == 0 && health.in_flight == 0
         };
         while !is_done() {
             assert!(Instant::now() < until, "{}: not done in time: {:?}", self.seed, watch.health());

@@ -43,6 +43,8 @@ pub struct ForwardHealth {
     pub duplicates: u64,
     /// Events that this forwarder lost after it took them.
     pub lost: Losses,
+    /// Whether it has looked for spools of dead processes yet; before, `adopted` says nothing.
+    pub looked: bool,
     /// Spools of dead processes that are being sent.
     pub adopted: u64,
     /// What was left alone in the spool's directory, and why.

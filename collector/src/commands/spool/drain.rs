@@ -86,7 +86,7 @@ fn drain(args: &Args, dir: &Path) -> Result<ForwardHealth, CommandError> {
     let builder = ForwardHandler::builder(factory, Source::new("veribus-spool-drain")).spool(settings);
     let mut forwarder = builder.build().map_err(|error| not_listed("drain", dir, error))?;
     let (watch, until) = (forwarder.watch(), Instant::now() + Duration::from_secs(args.within));
-    let is_done = |health: &ForwardHealth| health.spool.is_some() && health.adopted == 0;
+    let is_done = |health: &ForwardHealth| health.looked && health.adopted == 0;
     while !is_done(&watch.health()) && Instant::now() < until {
         sleep(Duration::from_millis(5));
     }

@@ -165,7 +165,10 @@ impl Sender {
             self.shared.adopted.lock().unwrap_or_else(PoisonError::into_inner).push(spool.clone());
             self.streams.push(Stream { reader: Reader::new(&spool, true), spool, own: false });
         }
-        self.shared.watch.update(|health| health.set_aside = orphans.set_aside);
+        let adopted = self.streams.iter().filter(|stream| !stream.own).count() as u64;
+        self.shared.watch.update(|health| {
+            (health.looked, health.adopted, health.set_aside) = (true, adopted, orphans.set_aside);
+        });
     }
 
     /// Makes parcels while the window has room; whether there may be more.
