@@ -97,8 +97,10 @@ impl Queue {
         let taken = match &*state {
             State { closed: true, .. } => 0,
             State { events: 0, .. } => wanted,
-            State { bytes: there, .. } if there + bytes > self.bytes_max => 0,
-            State { events, .. } => wanted.min(self.capacity.saturating_sub(*events)),
+            State { events, bytes: there, .. } => {
+                let fit = self.bytes_max.saturating_sub(*there) / (bytes / wanted.max(1)).max(1);
+                wanted.min(self.capacity.saturating_sub(*events)).min(fit)
+            }
         };
         if taken < wanted {
             delivery.events = Arc::new(delivery.events[..taken].to_vec());
@@ -248,12 +250,12 @@ mod tests {
         let queue = Queue::new(1000, 10_000);
         let large = |bytes| Delivery { bytes, ..delivery(10) };
         assert_eq!(queue.push(large(9_000), Duration::ZERO), 0);
-        assert_eq!(queue.push(large(2_000), Duration::ZERO), 10, "together they are too large");
-        assert_eq!(queue.push(large(1_000), Duration::ZERO), 0);
-        assert_eq!(taken(&queue), 20);
+        assert_eq!(queue.push(large(2_000), Duration::ZERO), 5, "half of them fit");
+        assert_eq!(queue.push(large(1_000), Duration::ZERO), 10, "now it is full");
+        assert_eq!(taken(&queue), 15);
         queue.finished(10, 9_000);
         assert_eq!(queue.push(large(9_000), Duration::ZERO), 0);
-        queue.finished(10, 1_000);
+        queue.finished(5, 1_000);
         assert_eq!(queue.abandon(), 10);
         let empty = Queue::new(1000, 10_000);
         assert_eq!(empty.push(large(20_000), Duration::ZERO), 0, "an empty one takes a whole batch");

@@ -55,8 +55,9 @@ struct Dispatcher {
     slots: Vec<Arc<Slot>>,
     patience: Duration,
     batch: Vec<Arc<VerificationEvent>>,
-    /// Bytes of these, about: of their records, or of what travelled beside these.
+    /// Bytes of these, about, all together and each: of their records, or of what travelled beside these.
     batch_bytes: usize,
+    sizes: Vec<usize>,
     /// Who waits for which event of the batch.
     confirms: Vec<(usize, Arc<Confirm>)>,
     /// How many handlers deep the events of the batch were published.
@@ -91,6 +92,7 @@ impl Dispatcher {
             patience,
             batch: Vec::with_capacity(BATCH_EVENTS),
             batch_bytes: 0,
+            sizes: Vec::with_capacity(BATCH_EVENTS),
             confirms: Vec::new(),
             depth: 0,
             marked_at: Instant::now(),
@@ -275,7 +277,9 @@ impl Dispatcher {
             None => record::decode(bytes, EventId::new(self.engine.instance(), lane.number, head.seq), time),
         };
         ring.advance();
-        self.batch_bytes += size_of::<VerificationEvent>() + record_bytes + side.bytes;
+        let bytes = size_of::<VerificationEvent>() + record_bytes + side.bytes;
+        self.batch_bytes += bytes;
+        self.sizes.push(bytes);
         let redacted = self.redactor.redact(&mut event);
         if redacted > 0 {
             self.engine.redacted.fetch_add(redacted, Ordering::Relaxed);
@@ -292,7 +296,9 @@ impl Dispatcher {
             return;
         }
         let batch = Arc::new(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_EVENTS)));
-        let (confirms, bytes) = (std::mem::take(&mut self.confirms), std::mem::take(&mut self.batch_bytes));
+        let (confirms, all_bytes) =
+            (std::mem::take(&mut self.confirms), std::mem::take(&mut self.batch_bytes));
+        let sizes = std::mem::replace(&mut self.sizes, Vec::with_capacity(BATCH_EVENTS));
         for (at, confirm) in &confirms {
             let answers = self.slots.iter().filter(|s| s.durable && s.wants(&batch[*at])).count();
             if answers == 0 {
@@ -306,10 +312,14 @@ impl Dispatcher {
         let depth = self.depth;
         self.engine.dispatched.fetch_add(batch.len() as u64, Ordering::Relaxed);
         for slot in &self.slots {
-            let wanted = if batch.iter().all(|event| slot.wants(event)) {
-                batch.clone()
+            let (wanted, bytes) = if batch.iter().all(|event| slot.wants(event)) {
+                (batch.clone(), all_bytes)
             } else {
-                Arc::new(batch.iter().filter(|event| slot.wants(event)).cloned().collect())
+                let wanted = || batch.iter().zip(&sizes).filter(|(event, _)| slot.wants(event));
+                (
+                    Arc::new(wanted().map(|(event, _)| event.clone()).collect()),
+                    wanted().map(|(_, size)| size).sum(),
+                )
             };
             slot.count_filtered(batch.len() - wanted.len());
             if wanted.is_empty() {
@@ -319,7 +329,6 @@ impl Dispatcher {
                 (slot.durable && slot.wants(&batch[*at])).then(|| confirm.clone())
             };
             let confirms = confirms.iter().filter_map(waits).collect();
-            let bytes = bytes / batch.len() * wanted.len();
             slot.push(
                 Delivery { events: wanted, bytes, confirms, depth, ..Delivery::default() },
                 self.patience,

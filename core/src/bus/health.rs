@@ -12,7 +12,7 @@ pub struct BusHealth {
     pub instance: InstanceId,
     /// Publishes begun and answered.
     pub attempted: u64,
-    /// Events taken into a ring.
+    /// Events taken into a ring, and those that no handler wants, which are looked at no further.
     pub accepted: u64,
     /// Events refused after they had a number, by reason.
     pub dropped: Losses,

@@ -219,13 +219,13 @@ impl LaneWriter {
         self.lane.inside.store(true, Ordering::Relaxed);
         barrier::light();
         let seq = self.next_seq;
-        let plain = engine.is_plain();
-        if plain {
+        let open = !engine.is_closed(); // a number and a count need no clock
+        if open {
             bump(&self.lane.unwanted, Ordering::Release);
             self.next_seq += 1;
         }
         self.lane.inside.store(false, Ordering::Release);
-        plain.then_some(EventId::new(engine.instance(), self.lane.number, seq))
+        open.then_some(EventId::new(engine.instance(), self.lane.number, seq))
     }
 
     /// For an owner that goes: gives back the memory that the ring has grown by.
@@ -263,8 +263,10 @@ impl LaneWriter {
         };
         let measured = Measured::thorough(draft).filter(|measured| measured.len(&stamp) <= self.inline_max);
         let written = match &measured {
-            Some(measured) => self.write_inline(measured, &stamp, ask),
-            None => match check(draft) {
+            Some(measured) if self.write_inline(measured, &stamp, ask) => true,
+            // A ring that may not grow has room for it, but not now.
+            Some(measured) if self.ring.takes_now(measured.len(&stamp)) => false,
+            _ => match check(draft) {
                 Ok(bytes) => self.write_side(engine, draft, &stamp, ask, bytes),
                 Err(error) => {
                     bump(&self.lane.rejected, Ordering::Relaxed);
@@ -300,10 +302,11 @@ impl LaneWriter {
         bytes: usize,
     ) -> bool {
         let bytes = bytes + size_of::<VerificationEvent>();
-        if self.lane.side_bytes.load(Ordering::Relaxed) + bytes > SIDE_BYTES_MAX {
+        let class = class(draft.family());
+        let room = limits(SIDE_BYTES_MAX as u64)[class] as usize;
+        if self.lane.side_bytes.load(Ordering::Relaxed) + bytes > room {
             return false;
         }
-        let class = class(draft.family());
         let Some(room) = self.ring.reserve(record::SIDE_LEN, class) else { return false };
         record::encode_side(draft, stamp, room);
         let id = EventId::new(engine.instance(), self.lane.number, stamp.seq);
@@ -341,9 +344,9 @@ impl LaneWriter {
         Verdict::Dropped(id, reason)
     }
 
-    /// Whether the ring is more than half full, as far as this thread knows.
+    /// Whether the ring is more than half full.
     #[inline(always)]
     pub(crate) fn is_half_full(&mut self) -> bool {
-        self.ring.seems_half_full() && self.ring.used() > self.ring.capacity() / 2
+        self.ring.is_half_full()
     }
 }

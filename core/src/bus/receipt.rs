@@ -9,7 +9,7 @@ use crate::loss::LossReason;
 /// The answer of [`crate::VerificationEventBus::publish`]. Ignoring it is fine: the ledger counts it too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// The event is in the queue under this identity.
+    /// The event is in the queue under this identity; or no handler wants such, then it is counted as filtered by each.
     Accepted(EventId),
     /// There was no room or no bus for it; the number it was given is a visible hole.
     Dropped {
@@ -18,7 +18,7 @@ pub enum Receipt {
         /// Why.
         reason: LossReason,
     },
-    /// The event breaks a limit; it took no sequence number.
+    /// The event breaks a limit; it took no sequence number. One that no handler wants may be accepted unchecked.
     Rejected(Box<EventError>),
 }
 
@@ -31,7 +31,7 @@ impl Receipt {
         }
     }
 
-    /// Whether the event is in the queue.
+    /// Whether the event was taken.
     pub fn is_accepted(&self) -> bool {
         matches!(self, Receipt::Accepted(_))
     }

@@ -244,3 +244,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_ring_that_may_not_grow_keeps_room_for_each_class_and_knows_when_it_is_half_full() {
+    let (mut writer, mut reader) = ring(256 * 1024, &Budget::of(0));
+    writer.limit([192 * 1024, 256 * 1024, 0, 0, 0, 0, 0, 0]);
+    while writer.reserve(252, 0).is_some() {
+        writer.commit();
+    }
+    assert_eq!(writer.used(), 12 * 1024, "three quarters of what there is");
+    assert!(writer.is_half_full());
+    assert!(writer.reserve(252, 1).is_some(), "the other class has the rest");
+    assert!(writer.takes_now(4096 - HEADER) && !writer.takes_now(4096));
+    assert_eq!(drain(&mut reader), 48);
+    assert!(!writer.is_half_full());
+}

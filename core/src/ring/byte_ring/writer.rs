@@ -32,6 +32,8 @@ pub(crate) struct Writer {
     segment: NonNull<Segment>,
     start: u64,
     most: u64,
+    /// Growth was not refused since it was last looked for.
+    may_grow: bool,
 }
 
 // SAFETY: the pointers lead to the segment that nobody but this end leaves; see `Shared`.
@@ -53,6 +55,7 @@ impl Writer {
             segment: first,
             start,
             most,
+            may_grow: true,
         };
         writer.enter(first);
         writer
@@ -73,10 +76,21 @@ impl Writer {
         self.shared.memory.clone()
     }
 
-    /// Whether more than half of the capacity is in use, as far as known without asking the reader: it may be less.
+    /// Whether more than half of what the ring can hold is in use. Asks the reader only if it seems so.
     #[inline(always)]
-    pub(crate) fn seems_half_full(&self) -> bool {
+    pub(crate) fn is_half_full(&mut self) -> bool {
+        self.tail > self.half_end && self.is_half_full_indeed()
+    }
+
+    #[cold]
+    fn is_half_full_indeed(&mut self) -> bool {
+        self.used();
         self.tail > self.half_end
+    }
+
+    /// Whether a payload of `len` bytes fits the segment that the ring is in, when that is empty.
+    pub(crate) fn takes_now(&self, len: usize) -> bool {
+        record_bytes(len) <= self.record_max
     }
 
     /// Bytes in use now.
@@ -145,9 +159,14 @@ impl Writer {
         }
         let capacity = self.mask + 1;
         let next = (capacity * 2).max((whole * PARTS).next_power_of_two()).min(self.most);
-        capacity < self.most
+        let grows = capacity < self.most
             && self.shared.memory.take(Segment::layout(next).size())
-            && self.follow_with(next)
+            && self.follow_with(next);
+        if !grows {
+            self.may_grow = false;
+            self.look_at_room();
+        }
+        grows
     }
 
     /// Links a segment of `capacity`, whose memory is counted already, behind this one and goes on there; `false` if
@@ -167,6 +186,7 @@ impl Writer {
         let segment = self.segment();
         let (base, capacity) = (segment.base(), segment.capacity());
         (self.base, self.mask, self.record_max) = (base, capacity - 1, capacity / PARTS);
+        self.may_grow = capacity < self.most;
         self.look_at_room();
         self.reserved_end = self.tail;
     }
@@ -174,9 +194,11 @@ impl Writer {
     /// Takes down where everybody's room ends, by `head_seen`.
     fn look_at_room(&mut self) {
         let segment = self.segment();
-        let room_end = self.head_seen.max(segment.start()) + segment.capacity();
-        self.class_ends = self.limits.map(|limit| room_end.min(self.head_seen + limit));
-        self.half_end = self.head_seen + self.most / 2;
+        let (start, capacity) = (self.head_seen.max(segment.start()), segment.capacity());
+        // Of a segment each class fills its part, too: where the ring may not grow, the others still have theirs.
+        let end = |limit: u64| (start + limit * capacity / self.most).min(self.head_seen + limit);
+        self.class_ends = self.limits.map(end);
+        self.half_end = self.head_seen + if self.may_grow { self.most } else { capacity } / 2;
     }
 
     #[inline(always)]
