@@ -10,6 +10,9 @@ use veribus_core::{InstanceId, planted};
 
 use super::reader::Chunk;
 
+/// How much a collector unpacks of one byte at most, beyond what it always unpacks: docs/http-api.md.
+const RATIO_MAX: usize = 100;
+const RATIO_FREE_BYTES: usize = 1 << 20;
 /// Earlier ids of a parcel whose late receipt still counts.
 const EARLIER_IDS_MAX: usize = 4;
 
@@ -84,6 +87,11 @@ pub(crate) struct Flight {
     pub(crate) attempts: u32,
 }
 
+/// Whether a collector unpacks so much from so little: it takes more than a hundred times as much for an attack.
+fn is_believable(packed: usize, unpacked: usize) -> bool {
+    unpacked <= RATIO_FREE_BYTES.max(packed.saturating_mul(RATIO_MAX))
+}
+
 impl Flight {
     /// Encodes `chunk` into a parcel; bodies from `compress_from` bytes on are compressed if that makes them smaller.
     ///
@@ -111,6 +119,7 @@ impl Flight {
         if compress_from.is_some_and(|from| body.len() >= from)
             && let Ok(smaller) = zstd::bulk::compress(&body, 1)
             && smaller.len() < body.len()
+            && is_believable(smaller.len(), body.len())
         {
             (body, compression) = (smaller, Compression::Zstd);
         }
@@ -130,5 +139,16 @@ impl Flight {
             self.earlier.remove(0);
         }
         self.earlier.push(std::mem::replace(&mut self.parcel.id, id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_collector_would_take_for_an_attack_goes_uncompressed() {
+        assert!(is_believable(100, RATIO_FREE_BYTES), "small ones always");
+        assert!(is_believable(20_000, 2_000_000) && !is_believable(19_999, 2_000_000));
     }
 }
