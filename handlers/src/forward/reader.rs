@@ -15,7 +15,7 @@ use super::spool::Spool;
 const WINDOW: u64 = 1 << 20;
 
 /// What one parcel takes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chunk {
     pub(crate) instance: InstanceId,
     pub(crate) source: Source,
@@ -202,6 +202,12 @@ impl Reader {
         while let Some(step) = walk.next() {
             // A record that the window cuts off is read whole by the next.
             if to < limit && matches!(step, Step::Damage { to: end, .. } if end == to) {
+                break;
+            }
+            // What an account says comes after nothing: together they may be more than a batch can say.
+            let is_account = matches!(&step, Step::Record { head, .. } if head.kind == Kind::Account);
+            let says = |chunk: &Chunk| !chunk.losses.is_empty() || !chunk.lanes.is_empty();
+            if is_account && self.with_accounts && chunk.as_ref().is_some_and(says) {
                 break;
             }
             self.at.offset = walk.offset();

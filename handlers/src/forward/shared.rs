@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use veribus_core::event::limits::{BATCH_LANES_MAX, BATCH_LOSSES_MAX};
 use veribus_core::{Account, InstanceId, LossReason, LossRecord, Source};
 
 use super::health::ForwardWatch;
@@ -85,9 +86,9 @@ impl Shared {
         }
         waiting.memory_bytes += events.bytes.len();
         let kept = events.ids.len() as u64;
-        waiting.memory.push_back(events);
-        drop(waiting);
+        // Before anybody can send them: a quick receipt must find them counted.
         self.watch.update(|health| health.in_memory += kept);
+        waiting.memory.push_back(events);
         true
     }
 
@@ -113,7 +114,7 @@ impl Shared {
     /// Sends what is known of numbers ahead of events, and keeps it in `spool` until it is receipted.
     pub(crate) fn tell(&self, account: Account, spool: Option<&Spool>) {
         // First for the sender, then for the disk: what is read from the disk is always on its way already.
-        self.waiting().ahead.push_back(account.clone());
+        ahead(&mut self.waiting().ahead, account.clone());
         if let Some(Err(error)) = spool.map(|spool| spool.append_account(&account)) {
             self.watch.update(|health| health.last_error = Some(error.to_string()));
         }
@@ -129,8 +130,7 @@ impl Shared {
         spool: Option<&Spool>,
     ) {
         self.watch.count_lost(reason, losses.iter().map(|loss| loss.count).sum());
-        let most = veribus_core::event::limits::BATCH_LOSSES_MAX;
-        for losses in losses.chunks(most) {
+        for losses in losses.chunks(BATCH_LOSSES_MAX) {
             self.tell(Account { instance, losses: losses.to_vec(), lanes: Vec::new() }, spool);
         }
     }
@@ -158,5 +158,86 @@ impl Shared {
     pub(crate) fn ended(&self) {
         self.waiting().ended = true;
         self.changed.notify_all();
+    }
+}
+
+/// Adds an account to those that wait, to the last one where they become one: while nobody takes them, they must not
+/// pile up.
+fn ahead(waiting: &mut VecDeque<Account>, account: Account) {
+    let Some(last) = waiting.back_mut().filter(|last| last.instance == account.instance) else {
+        return waiting.push_back(account);
+    };
+    let has_room = last.losses.len() + account.losses.len() <= BATCH_LOSSES_MAX
+        && last.lanes.len() + account.lanes.len() <= BATCH_LANES_MAX;
+    if !has_room {
+        return waiting.push_back(account);
+    }
+    for mark in account.lanes {
+        match last.lanes.iter_mut().find(|known| known.lane == mark.lane) {
+            Some(known) => known.next_seq = known.next_seq.max(mark.next_seq),
+            None => last.lanes.push(mark),
+        }
+    }
+    for loss in account.losses {
+        let continues = |known: &&mut LossRecord| {
+            (known.lane, known.reason) == (loss.lane, loss.reason)
+                && known.last_seq.checked_add(1) == Some(loss.first_seq)
+        };
+        match last.losses.iter_mut().rev().find(continues) {
+            Some(known) => {
+                (known.last_seq, known.count) = (loss.last_seq, known.count + loss.count);
+                known.first_at = known.first_at.min(loss.first_at);
+                known.last_at = known.last_at.max(loss.last_at);
+            }
+            None => last.losses.push(loss),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use veribus_core::{InstanceId, LaneMark, LossReason, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn what_is_told_while_nobody_listens_stays_small_and_complete() {
+        let mut waiting = VecDeque::new();
+        for n in 0..5_000_u64 {
+            let (reason, at) = (LossReason::SpoolFull, Timestamp::from_seconds(n as i64));
+            let (first_seq, last_seq) = (n * 10, n * 10 + 9);
+            let loss =
+                LossRecord { lane: 3, reason, first_seq, last_seq, count: 10, first_at: at, last_at: at };
+            let lanes = vec![LaneMark { lane: 3, next_seq: last_seq + 1 }];
+            ahead(&mut waiting, Account { instance: InstanceId(7), losses: vec![loss], lanes });
+        }
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting[0].lanes, [LaneMark { lane: 3, next_seq: 50_000 }]);
+        let [loss] = &waiting[0].losses[..] else { panic!("one record: {:?}", waiting[0].losses) };
+        assert_eq!((loss.first_seq, loss.last_seq, loss.count), (0, 49_999, 50_000));
+        assert_eq!(
+            (loss.first_at, loss.last_at),
+            (Timestamp::from_seconds(0), Timestamp::from_seconds(4_999))
+        );
+    }
+
+    #[test]
+    fn no_account_grows_beyond_a_batch() {
+        let mut waiting = VecDeque::new();
+        for n in 0..5_000_u64 {
+            let (reason, at, seq) = (LossReason::SpoolFull, Timestamp::from_seconds(0), n * 2);
+            let loss = LossRecord {
+                lane: 3,
+                reason,
+                first_seq: seq,
+                last_seq: seq,
+                count: 1,
+                first_at: at,
+                last_at: at,
+            };
+            ahead(&mut waiting, Account { instance: InstanceId(7), losses: vec![loss], lanes: Vec::new() });
+        }
+        assert!(waiting.iter().all(|account| account.losses.len() <= BATCH_LOSSES_MAX));
+        assert_eq!(waiting.iter().map(|account| account.losses.len()).sum::<usize>(), 5_000);
     }
 }
