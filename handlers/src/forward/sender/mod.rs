@@ -304,7 +304,9 @@ impl Sender {
         let none_ahead = self.shared.waiting().ahead.is_empty();
         let is_sent = |spool: &&Arc<Spool>| {
             let on_its_way = self.flights.iter().any(|flight| flight.spool == Some(spool.id));
-            none_ahead && !on_its_way && spool.health().pending == 0
+            let mut own = self.streams.iter().filter(|stream| stream.spool.id == spool.id);
+            let is_read = own.all(|stream| stream.reader.is_at_end(spool));
+            none_ahead && !on_its_way && is_read && spool.health().pending == 0
         };
         if let Some(spool) = self.shared.spool.as_ref().filter(is_sent) {
             spool.remove();

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use veribus_core::event::limits::{BATCH_LANES_MAX, BATCH_LOSSES_MAX};
 use veribus_core::transport::{Confirms, News, ParcelId, StoreReceipt, TransportError};
-use veribus_core::{EventId, InstanceId, LossReason, Timestamp, planted};
+use veribus_core::{Account, EventId, InstanceId, LossReason, Timestamp, planted};
 
 use super::super::flight::{Flight, Progress};
 use super::super::handler::coalesce;
@@ -63,6 +64,12 @@ impl Sender {
         if flight.progress == Progress::Done {
             return;
         }
+        let told = u64::from(receipt.stored) + u64::from(receipt.duplicates) + receipt.refused.len() as u64;
+        if told < u64::from(flight.parcel.events) {
+            // Of another parcel under this id: what is here is sent again once its time is over.
+            let text = format!("a receipt tells of {told} of {} events", flight.parcel.events);
+            return self.shared.watch.update(|health| health.last_error = Some(text));
+        }
         flight.progress = Progress::Done;
         let refused: Vec<_> = receipt
             .refused
@@ -90,6 +97,7 @@ impl Sender {
     /// A parcel that nobody will ever take: its events are lost, and the collector is told.
     pub(super) fn give_up(&mut self, chunk: Chunk, spool: Option<u64>, reason: LossReason) {
         self.lose(chunk.instance, spool, &chunk.ids, reason);
+        self.tell_again(&chunk);
         // An empty parcel in its place keeps the order in which the cursor moves.
         let mut rest = Chunk::empty(chunk.instance, self.shared.source.clone());
         (rest.end, rest.covered) = (chunk.end, chunk.covered);
@@ -97,6 +105,18 @@ impl Sender {
         if let Ok(mut flight) = Flight::new(id, rest, spool, None) {
             flight.progress = Progress::Done;
             self.flights.push_back(flight);
+        }
+    }
+
+    /// What an event that goes had beside it in its parcel goes by itself.
+    fn tell_again(&self, chunk: &Chunk) {
+        for losses in chunk.losses.chunks(BATCH_LOSSES_MAX) {
+            self.shared
+                .tell(Account { instance: chunk.instance, losses: losses.to_vec(), lanes: Vec::new() }, None);
+        }
+        for lanes in chunk.lanes.chunks(BATCH_LANES_MAX) {
+            self.shared
+                .tell(Account { instance: chunk.instance, losses: Vec::new(), lanes: lanes.to_vec() }, None);
         }
     }
 
@@ -113,8 +133,11 @@ impl Sender {
         if self.flights[at].chunk.ids.len() < 2 {
             let flight = &mut self.flights[at];
             flight.progress = Progress::Done;
-            let (instance, spool, ids) = (flight.chunk.instance, flight.spool, flight.chunk.ids.clone());
-            return self.lose(instance, spool, &ids, LossReason::RejectedByCollector);
+            let (chunk, spool) = (flight.chunk.clone(), flight.spool);
+            if !chunk.ids.is_empty() {
+                self.tell_again(&chunk);
+            }
+            return self.lose(chunk.instance, spool, &chunk.ids, LossReason::RejectedByCollector);
         }
         let Some(flight) = self.flights.remove(at) else { return };
         let spool = flight.spool;
