@@ -7,7 +7,7 @@ use veribus_core::fs::{EntryKind, Fs, Locking, OpenHow};
 use veribus_core::planted;
 
 use super::record::Place;
-use super::segment::{self, BEGIN_BYTES, Header, Left};
+use super::segment::{self, BEGIN_BYTES, Header, Left, SEGMENT_BYTES_MAX};
 use super::spool::{Segment, Spool};
 
 /// What looking for orphans found.
@@ -77,6 +77,9 @@ pub(crate) fn segments(
     for entry in fs.list(dir).map_err(said)? {
         let Some(number) = segment::number(&entry.name) else { continue };
         let bytes = match (entry.kind, strangers) {
+            (EntryKind::File(bytes), _) if bytes > SEGMENT_BYTES_MAX => {
+                return Err(format!("{} has {bytes} bytes, {SEGMENT_BYTES_MAX} are the most", entry.name));
+            }
             (EntryKind::File(bytes), _) => bytes,
             (_, Strangers::PassedOver) => continue,
             (_, Strangers::Refused) => return Err(format!("{} is no ordinary file", entry.name)),
@@ -97,6 +100,11 @@ pub(crate) fn segments(
         lefts.push((number, left));
     }
     segments.sort_by_key(|segment| segment.number);
+    // Where a segment's beginning is damaged, the others say whose events these are, if they agree.
+    let instances: BTreeSet<_> = segments.iter().filter_map(|segment| segment.instance).collect();
+    if let (1, Some(instance)) = (instances.len(), instances.first().copied()) {
+        segments.iter_mut().for_each(|segment| segment.instance = Some(instance));
+    }
     if !planted!("read-what-was-given-up") {
         given_up(&mut segments, &lefts);
     }

@@ -7,6 +7,8 @@ use veribus_core::{InstanceId, planted};
 
 use super::record::{self, Found, Head, Kind, Place};
 
+/// A segment is never longer than its limit by more than one batch of the largest events; a longer file is not read.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1024 * veribus_core::event::limits::EVENT_BYTES_MAX as u64;
 /// Bytes of the header.
 pub(crate) const HEADER: u64 = 64;
 /// Of a segment so many bytes are read to know it: the header, and the record of its source.

@@ -2,17 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use veribus_core::event::limits::EVENT_BYTES_MAX;
 use veribus_core::fs::{EntryKind, Fs, OpenHow};
 
 use super::super::adopt::spool_id;
 use super::super::cursor::{CursorFile, Position};
 use super::super::error::ForwardError;
 use super::super::record::{Kind, Place};
-use super::super::segment::{self, HEADER, Header, Step, Walk};
-
-/// A segment is never longer than its limit by more than one batch of the largest events; a longer file is not read.
-const SEGMENT_BYTES_MAX: u64 = 1024 * EVENT_BYTES_MAX as u64;
+use super::super::segment::{self, HEADER, Header, SEGMENT_BYTES_MAX, Step, Walk};
 
 /// What one spool holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
