@@ -13,9 +13,10 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// It takes events: the last transaction went well, the queue has room, the trail is written, nobody stops it.
+/// It takes events: the writer is there, the last transaction went well, the queue has room, the trail is written, nobody stops it.
 pub(super) async fn ready(Shared(state): Shared<Arc<State>>) -> (StatusCode, &'static str) {
     let takes_events = !state.is_stopping()
+        && state.queue.is_open()
         && state.counters.store_error().is_none()
         && !state.audited.is_failing()
         && state.queue.bytes() < QUEUE_BYTES_MAX;

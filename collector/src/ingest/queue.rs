@@ -113,6 +113,11 @@ impl Queue {
         }
     }
 
+    /// Whether the writer is there.
+    pub fn is_open(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
     /// Bytes that wait now.
     pub fn bytes(&self) -> usize {
         QUEUE_BYTES_MAX - self.budget.available_permits()
@@ -135,5 +140,18 @@ impl Queue {
             mpsc::error::TrySendError::Full(()) => Rejected::Full,
             mpsc::error::TrySendError::Closed(()) => Rejected::Stopping,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_whose_writer_is_gone_says_so() {
+        let (queue, writer) = Queue::new();
+        assert!(queue.is_open());
+        drop(writer);
+        assert!(!queue.is_open());
     }
 }
