@@ -49,23 +49,21 @@ impl Publisher {
     /// With constant names, as a program writes its own; whether the event was accepted.
     #[inline(always)]
     pub(crate) fn once(&self, sample: &Sample) -> bool {
-        let attributes = [
-            (SESSION, sample.session.as_str().into()),
-            (USER_AGENT, sample.agent.as_str().into()),
-            (REGION, sample.region.as_str().into()),
-        ];
-        self.publish(sample, event::authentication(ACTION).attributes(&attributes))
+        let draft = event::authentication(ACTION)
+            .attribute(SESSION, &sample.session)
+            .attribute(USER_AGENT, &sample.agent)
+            .attribute(REGION, &sample.region);
+        self.publish(sample, draft)
     }
 
     /// With names that are text like any other, which nobody has checked before.
     #[inline(always)]
     fn once_text(&self, sample: &Sample) -> bool {
-        let attributes = [
-            ("session".into(), sample.session.as_str().into()),
-            ("user_agent".into(), sample.agent.as_str().into()),
-            ("region".into(), sample.region.as_str().into()),
-        ];
-        self.publish(sample, event::authentication(sample.action).attributes(&attributes))
+        let draft = event::authentication(sample.action)
+            .attribute("session", &sample.session)
+            .attribute("user_agent", &sample.agent)
+            .attribute("region", &sample.region);
+        self.publish(sample, draft)
     }
 
     #[inline(always)]
