@@ -113,3 +113,28 @@ fn a_collector_that_says_it_listens_stops_in_good_order_at_once() {
         assert_eq!(Running::start(&temp.path().join("data")).stop(), Some(0));
     }
 }
+
+#[test]
+fn rules_of_its_own_stand_in_for_the_starter_set_and_wrong_ones_are_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let (data, rules) = (temp.path().join("data"), temp.path().join("rules.yml"));
+    let with = ["--rules", rules.to_str().unwrap()];
+    let rule = "title: The door\nname: door\nlogsource:\n  product: veribus\ndetection:\n  selection:\n    \
+                action: door.opened\n  condition: selection\nlevel: high\n";
+    fs::write(&rules, rule).unwrap();
+    let collector = Running::start_with(&data, &with);
+    // In the starter set a critical security event is an alert by itself.
+    for event in [["configuration", "door.opened", "severity=low"], ["security", "e", "severity=critical"]] {
+        assert!(collector.veribus(&[&["emit"], &event[..]].concat()).status.success());
+    }
+    let alerts = collector.json(&["alerts", "list", "--json"]);
+    let found: Vec<_> = alerts["alerts"].as_array().unwrap().iter().map(|alert| &alert["rule"]).collect();
+    assert_eq!(found, ["door"], "{alerts}");
+    assert_eq!(collector.stop(), Some(0));
+
+    fs::write(&rules, rule.replace("condition", "conditoin")).unwrap();
+    let data = data.to_str().unwrap();
+    let (exit, said) = refused(&[&["--listen", "127.0.0.1:0", "--data", data], &with[..]].concat());
+    assert_eq!(exit, Some(2), "{said}");
+    assert!(said.contains("rules.yml"), "{said}");
+}

@@ -5,10 +5,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use veribus_core::escape::Escaped;
+use veribus_detection::RuleSet;
 
 use crate::auth::Token;
 use crate::cli::{CommandError, Exit};
 use crate::data_dir::{DEFAULT_DATA_DIR, DataDirError};
+use crate::oneshot::rule_files::RuleFiles;
 use crate::output::Output;
 use crate::receive::Notice;
 use crate::server::{Collector, CollectorError, Config, DEFAULT_LISTEN};
@@ -29,6 +31,9 @@ pub struct Args {
     /// Also receive parcels from Redis Streams: rediss://HOST:6379, or redis://127.0.0.1:6379; may be repeated
     #[arg(long, env = "VERIBUS_REDIS", value_name = "URL", hide_env_values = true)]
     redis: Vec<String>,
+    /// Use the Sigma rules of this folder or file instead of the starter set; may be repeated
+    #[arg(long, env = "VERIBUS_RULES", value_name = "PATH")]
+    rules: Vec<PathBuf>,
     /// Most events a second over HTTP; beyond it senders get 429 and come again [default: no limit]
     #[arg(long, env = "VERIBUS_MAX_EVENTS_PER_SECOND", value_name = "EVENTS")]
     max_events_per_second: Option<NonZeroU32>,
@@ -43,6 +48,7 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
         listen: args.listen,
         data: args.data.clone(),
         receive: brokers(&args)?,
+        rules: rules(&args.rules)?,
         events_per_second_max: args.max_events_per_second,
     })
     .map_err(told)?;
@@ -67,6 +73,11 @@ pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
     announced?;
     out.say("stopped; everything that was answered is stored");
     Ok(Exit::Fine)
+}
+
+/// The rules of `paths`, read once; without any those in the binary.
+fn rules(paths: &[PathBuf]) -> Result<RuleSet, CommandError> {
+    if paths.is_empty() { Ok(RuleSet::starter()) } else { RuleFiles::rules(paths)?.parse() }
 }
 
 fn announce(

@@ -36,18 +36,19 @@ pub enum DetectionError {
 #[derive(Debug)]
 pub struct Detection {
     detector: Detector,
+    rules: RuleSet,
     store: Reader,
     /// Whether the detector has seen what was never committed.
     astray: bool,
 }
 
 impl Detection {
-    /// A detector with the starter rules that has seen the recent events of `store`.
+    /// A detector with these rules that has seen the recent events of `store`.
     ///
     /// # Errors
     /// [`DetectionError::Store`].
-    pub fn rebuilt_from(store: Reader) -> Result<Self, DetectionError> {
-        let mut detection = Detection { detector: new_detector(), store, astray: false };
+    pub fn rebuilt_from(store: Reader, rules: RuleSet) -> Result<Self, DetectionError> {
+        let mut detection = Detection { detector: new_detector(&rules), rules, store, astray: false };
         detection.rebuild()?;
         Ok(detection)
     }
@@ -110,7 +111,7 @@ impl Detection {
     }
 
     fn rebuild(&mut self) -> Result<(), StoreError> {
-        self.detector = new_detector();
+        self.detector = new_detector(&self.rules);
         let since = Timestamp::now().saturating_sub(REPLAY_WINDOW);
         let mut at = self.store.recent(since, REPLAY_EVENTS)?;
         let detector = &mut self.detector;
@@ -124,8 +125,8 @@ impl Detection {
     }
 }
 
-fn new_detector() -> Detector {
-    Detector::new(RuleSet::starter(), Settings::default())
+fn new_detector(rules: &RuleSet) -> Detector {
+    Detector::new(rules.clone(), Settings::default())
 }
 
 fn to_stored(alert: &Alert) -> StoredAlert {

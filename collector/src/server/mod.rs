@@ -19,6 +19,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use veribus_core::SystemClock;
 use veribus_core::transport::{Subscription, TransportError};
+use veribus_detection::RuleSet;
 
 pub use counters::{Counters, single, write_receptions};
 pub use error::ApiError;
@@ -52,6 +53,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Addresses of the brokers to receive from, as `docs/transports.md` has them; they may hold secrets.
     pub receive: Vec<String>,
+    /// What is detected; [`RuleSet::starter`] if nobody said.
+    pub rules: RuleSet,
     /// Most events a second that the token may send over HTTP; `None` for as many as the store takes.
     pub events_per_second_max: Option<NonZeroU32>,
 }
@@ -142,7 +145,7 @@ impl Collector {
         let store = SqliteStore::open(&dir.database()).map_err(failed)?;
         let reader = || Reader::open(&dir.database()).map_err(failed);
         let audited = Arc::new(TrailState::at(store.cursor(AUDIT_CURSOR).map_err(failed)?));
-        let detection = Detection::rebuilt_from(reader()?)?;
+        let detection = Detection::rebuilt_from(reader()?, config.rules.clone())?;
         let (token, token_is_new) = dir.token_or_new()?;
         let listener = listen(config.listen)?;
 
