@@ -109,6 +109,27 @@ fn what_did_not_fit_and_is_counted_as_lost_does_not_come_back_behind_what_was_se
 }
 
 #[test]
+fn what_was_written_again_is_not_overtaken_by_what_was_given_up() {
+    let seed = Seed::from_env();
+    println!("{seed}");
+    for number in 0..400 {
+        let mut service = Service::new(seed, number);
+        let mut life = service.start().expect("on a well disk it always starts");
+        service.give(&mut life);
+        service.flush(&mut life);
+        service.give(&mut life);
+        let syncs = service.choices.within(1..4);
+        service.disk.faults(|faults| faults.failing_syncs = syncs); // of the segment, then of the one in its place
+        service.flush(&mut life);
+        service.give(&mut life);
+        life.fs.kill();
+        drop(life);
+        service.disk.power_loss();
+        heals(service);
+    }
+}
+
+#[test]
 fn what_did_not_fit_is_told_to_the_collector_also_by_the_next_life() {
     let seed = Seed::from_env();
     println!("{seed}");

@@ -11,7 +11,7 @@ use super::record::{DURABLE, Head, Kind, Place};
 use super::segment::{self, BEGIN_BYTES, HEADER, Header, Step, Walk};
 use super::spool::Spool;
 
-/// Bytes read at once.
+/// Bytes read ahead, at most; more are read when less than half is left.
 const WINDOW: u64 = 1 << 20;
 
 /// What one parcel takes.
@@ -73,6 +73,30 @@ impl Chunk {
     }
 }
 
+/// Bytes of a segment that were read and not all handed out; what stands in a segment below its end never changes.
+#[derive(Debug, Default)]
+struct Ahead {
+    /// Where `bytes` begin in the segment.
+    begin: u64,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    /// The bytes from `offset` on.
+    fn from(&self, offset: u64) -> &[u8] {
+        let skip = offset.checked_sub(self.begin).and_then(|skip| usize::try_from(skip).ok());
+        skip.and_then(|skip| self.bytes.get(skip..)).unwrap_or_default()
+    }
+
+    /// Reads on, so that `offset` to `to` is there, or as much as `file` has; what is before goes.
+    fn read(&mut self, file: &dyn FsFile, offset: u64, to: u64) -> std::io::Result<()> {
+        let kept = self.from(offset).len();
+        self.bytes.drain(..self.bytes.len() - kept);
+        self.begin = offset;
+        segment::read_on(file, offset, to, &mut self.bytes)
+    }
+}
+
 /// Where a reader stands in a spool.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -81,6 +105,7 @@ pub(crate) struct Reader {
     instance: Option<InstanceId>,
     source: Source,
     file: Option<(u64, Box<dyn FsFile>)>,
+    ahead: Ahead,
     /// Whether accounts are passed on; a live spool's go ahead of its events.
     with_accounts: bool,
     /// Bytes that were no record.
@@ -95,6 +120,7 @@ impl Reader {
             instance: None,
             source: spool.source().clone(),
             file: None,
+            ahead: Ahead::default(),
             with_accounts: with_accounts && !planted!("forget-old-losses"),
             damaged_bytes: 0,
         }
@@ -176,14 +202,21 @@ impl Reader {
             self.source_record(payload);
         }
         self.at.offset = self.at.offset.max(HEADER);
-        self.file = Some((place.segment, file));
+        (self.file, self.ahead) = (Some((place.segment, file)), Ahead::default());
         Ok(())
     }
 
-    fn read(&mut self, spool: &Spool, from: u64, to: u64) -> Result<Vec<u8>, ForwardError> {
+    /// Sees to it that at least half of `window` is there from here on, or all up to `limit`; to where it should be.
+    fn read_ahead(&mut self, spool: &Spool, limit: u64, window: u64) -> Result<u64, ForwardError> {
+        let from = self.at.offset;
+        let (there, to) = (self.ahead.from(from).len() as u64, from.saturating_add(window).min(limit));
+        if there >= window / 2 {
+            return Ok(to.min(from + there));
+        }
+        let Some((_, file)) = &self.file else { return Ok(to) };
         let path = spool.segment_path(self.at.segment);
-        let Some((_, file)) = &self.file else { return Ok(Vec::new()) };
-        segment::read_range(&**file, from, to).map_err(ForwardError::io("read", &path))
+        self.ahead.read(&**file, from, to).map_err(ForwardError::io("read", &path))?;
+        Ok(to)
     }
 
     fn window(
@@ -194,11 +227,13 @@ impl Reader {
         events_max: usize,
         bytes_max: usize,
     ) -> Result<Option<Chunk>, ForwardError> {
-        let to = self.at.offset.saturating_add(window).min(limit);
-        let bytes = self.read(spool, self.at.offset, to)?;
+        let to = self.read_ahead(spool, limit, window)?;
+        let ahead = std::mem::take(&mut self.ahead);
+        let bytes = ahead.from(self.at.offset);
+        let bytes = &bytes[..bytes.len().min(usize::try_from(to - self.at.offset).unwrap_or(usize::MAX))];
         let place = Place { spool: spool.id, segment: self.at.segment };
         let mut chunk: Option<Chunk> = None;
-        let mut walk = Walk::new(&bytes, place, self.at.offset, self.last_key);
+        let mut walk = Walk::new(bytes, place, self.at.offset, self.last_key);
         while let Some(step) = walk.next() {
             // A record that the window cuts off is read whole by the next.
             if to < limit && matches!(step, Step::Damage { to: end, .. } if end == to) {
@@ -243,6 +278,9 @@ impl Reader {
         if self.at.offset < to && bytes.len() as u64 + self.at.offset < to {
             // The file is shorter than it was: what is gone is gone.
             self.at.offset = self.at.offset.max(limit);
+        }
+        if ahead.bytes.capacity() as u64 <= 2 * WINDOW {
+            self.ahead = ahead;
         }
         Ok(chunk)
     }

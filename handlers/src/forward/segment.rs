@@ -101,18 +101,31 @@ pub(crate) fn source(begin: &[u8], place: Place) -> Option<(Head, &[u8])> {
 
 /// Reads the bytes of a file from `offset` to `end`, or to where the file ends before.
 pub(crate) fn read_range(file: &dyn FsFile, offset: u64, end: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(end.saturating_sub(offset)).unwrap_or(0)];
-    let mut filled = 0;
-    while filled < bytes.len() {
+    let mut bytes = Vec::new();
+    read_on(file, offset, end, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// As [`read_range`], where `bytes` are from `offset` on already.
+pub(crate) fn read_on(
+    file: &dyn FsFile,
+    offset: u64,
+    end: u64,
+    bytes: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    let mut filled = bytes.len();
+    let wanted = usize::try_from(end.saturating_sub(offset)).unwrap_or(0);
+    bytes.resize(wanted.max(filled), 0);
+    let result = loop {
         match file.read_at(offset + filled as u64, &mut bytes[filled..]) {
-            Ok(0) => break,
+            Ok(0) => break Ok(()),
             Ok(read) => filled += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => break Err(error),
         }
-    }
+    };
     bytes.truncate(filled);
-    Ok(bytes)
+    result
 }
 
 /// One step through a segment.

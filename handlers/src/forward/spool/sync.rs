@@ -95,6 +95,8 @@ impl Spool {
         let left = Left { segment: poisoned.place.segment, end: poisoned.synced };
         let made = self.begin_segment(state, poisoned.instance, left).and_then(|()| {
             let Some(active) = &mut state.active else { return Ok(()) };
+            // Before the records: a beginning that is lost where they survive says no more what was given up.
+            active.file.sync_data().map_err(ForwardError::io("write again in", &self.dir))?;
             let mut bytes = Vec::new();
             for step in Walk::new(&poisoned.unsynced, poisoned.place, poisoned.synced, 0) {
                 if let Step::Record { head, payload } = step {
