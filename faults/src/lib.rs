@@ -4,6 +4,7 @@
 //! `cargo xtask faults` collects. `VERIBUS_FAULT_TIER` chooses how much is done: 0 in every test run, 1 before a
 //! milestone. See `docs/reliability.md`.
 
+mod abreast;
 mod broker;
 mod collector;
 mod http;
@@ -15,6 +16,7 @@ mod publisher;
 mod sender;
 mod simulated;
 
+pub use abreast::abreast;
 pub use broker::{Broker, BrokerKind};
 pub use collector::{Collector, Injection, strace_is_there};
 pub use ledger::{Tier, held_to, ledger_line};

@@ -23,6 +23,16 @@ pub struct Target {
     pub token: String,
 }
 
+impl Target {
+    /// Asks it to delete all events, however new; how many it says have gone, `None` if it does not say.
+    pub fn prune_events(&self, patience: Duration) -> Option<u64> {
+        let body = br#"{"what": "events", "before": "2100-01-01T00:00:00Z"}"#;
+        let (status, answer) = http::post(self.address, "/v1/prune", &self.token, body, patience).ok()?;
+        let report: serde_json::Value = serde_json::from_str(&answer).ok().filter(|_| status == 200)?;
+        report["rows"].as_u64()
+    }
+}
+
 /// A batch that was not answered yet.
 #[derive(Debug, Clone)]
 struct Unanswered {
@@ -31,12 +41,14 @@ struct Unanswered {
 }
 
 /// Sends events of one lane, one batch after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sender {
     instance: InstanceId,
     stream: u32,
     next: u64,
     unanswered: Option<Unanswered>,
+    /// All that was answered, to be sent again; kept only if asked for.
+    kept: Option<Vec<Unanswered>>,
     record: Record,
     patience: Duration,
     /// Sends whose answer never came or was not 2xx.
@@ -51,7 +63,33 @@ impl Sender {
         let instance = InstanceId::random();
         let mut record = Record::default();
         record.life(instance.0, stream, stream + 1);
-        Sender { instance, stream, next: 1, unanswered: None, record, patience, failures: 0, duplicates: 0 }
+        Sender {
+            instance,
+            stream,
+            next: 1,
+            unanswered: None,
+            kept: None,
+            record,
+            patience,
+            failures: 0,
+            duplicates: 0,
+        }
+    }
+
+    /// Keeps what it sends, for [`Sender::send_all_again`].
+    pub fn keeping(mut self) -> Self {
+        self.kept = Some(Vec::new());
+        self
+    }
+
+    /// Sends again everything that was kept; how many of its events the collector says that it knew.
+    pub fn send_all_again(&mut self, target: &Target) -> u64 {
+        let (kept, before) = (self.kept.take().unwrap_or_default(), self.duplicates);
+        for batch in kept {
+            self.unanswered = Some(batch);
+            self.send(target);
+        }
+        self.duplicates - before
     }
 
     /// What it sent and heard.
@@ -83,9 +121,10 @@ impl Sender {
                     digits[..end].parse::<u64>().unwrap_or(0)
                 };
                 self.duplicates += number("\"duplicates\":");
-                for (tag, key) in batch.tags {
-                    self.record.answer(tag, Answer::Confirmed(key));
+                for (tag, key) in &batch.tags {
+                    self.record.answer(*tag, Answer::Confirmed(*key));
                 }
+                self.kept.iter_mut().for_each(|kept| kept.push(batch.clone()));
                 true
             }
             Ok((408 | 429 | 500..=599, _)) | Err(_) => {

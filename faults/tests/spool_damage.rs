@@ -1,10 +1,10 @@
 //! FM-09, FM-10: files of a spool are altered, cut, lengthened, swapped, doubled and deleted between two lives; the next
 //! one starts, sends what is whole, names what is not, and takes nothing for what it is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use veribus_faults::{SPOOL, Service, Tier, ledger_line};
+use veribus_faults::{SPOOL, Service, Tier, abreast, ledger_line};
 use veribus_testkit::oracle::{Found, Key, Violation};
 use veribus_testkit::{Choices, Seed};
 
@@ -53,8 +53,7 @@ fn fm_09_a_flipped_bit_in_any_file_costs_one_event_at_most_and_the_loss_is_named
     let seed = Seed::from_env();
     println!("{seed}");
     let flips = Tier::from_env().of(300, 30_000);
-    let (mut lost, mut unnamed) = (0, 0);
-    for number in 0..flips {
+    let flip = |number| {
         // One segment: its last record is the only one that no other record names.
         let mut service = left_behind(seed, number, 1 << 20);
         let files = service.disk.files();
@@ -75,9 +74,10 @@ fn fm_09_a_flipped_bit_in_any_file_costs_one_event_at_most_and_the_loss_is_named
         let last = confirmed.last();
         let explained = missing.iter().all(|key| named.contains(key) || Some(key) == last);
         assert!(explained, "{}: {missing:?} are gone and nobody says so", service.seed);
-        lost += missing.len();
-        unnamed += missing.len() - named.len();
-    }
+        (missing.len(), missing.len() - named.len())
+    };
+    let add = |sum: &mut (usize, usize), one: (usize, usize)| *sum = (sum.0 + one.0, sum.1 + one.1);
+    let (lost, unnamed) = abreast(flips, flip, add);
     assert!(lost > 0, "some flips hit an event");
     let done = format!("{flips} flips, {lost} events lost, {unnamed} of them the last and found as a hole");
     println!("{}", ledger_line("FM-09", done, seed));
@@ -166,12 +166,10 @@ fn fm_10_cut_doubled_swapped_or_deleted_files_cost_what_they_held_and_nothing_is
     let other = left_behind(seed.nth(1 << 40), 0, 4096);
     let read = |path: PathBuf| other.disk.read(&path).map(|bytes| (path, bytes));
     let others: Vec<(PathBuf, Vec<u8>)> = segments(&other).into_iter().filter_map(read).collect();
-    let mut kinds = BTreeMap::<&str, u32>::new();
-    for number in 0..edits {
+    let edit_one = |number| {
         let mut service = left_behind(seed, number, 2048);
         let confirmed = service.confirmed();
         let (what, may_be_gone) = edit(&mut service, &others);
-        *kinds.entry(what).or_default() += 1;
         let found = service.settle();
         service.held(&but_for_what_is_missing(&service, &found));
         let (missing, _) = missing(&confirmed, &found);
@@ -184,7 +182,9 @@ fn fm_10_cut_doubled_swapped_or_deleted_files_cost_what_they_held_and_nothing_is
             missing.len(),
             confirmed.len()
         );
-    }
+        BTreeSet::from([what])
+    };
+    let kinds = abreast(edits, edit_one, |kinds: &mut BTreeSet<&str>, mut one| kinds.append(&mut one));
     let done = format!("{edits} edits of {} kinds", kinds.len());
     println!("{}", ledger_line("FM-10", done, seed));
 }

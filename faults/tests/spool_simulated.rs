@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use veribus_faults::{Life, Service, Tier, ledger_line};
+use veribus_faults::{Life, Service, Tier, abreast, ledger_line};
 use veribus_testkit::Seed;
 use veribus_testkit::oracle::Lost;
 use veribus_testkit::sim_fs::Death;
@@ -71,14 +71,14 @@ fn fm_05_what_was_confirmed_survives_power_loss_full_disks_and_deaths_in_recover
     let seed = Seed::from_env();
     println!("{seed}");
     let sequences = Tier::from_env().of(3_000, 50_000);
-    let (mut deaths, mut confirmed) = (0, 0);
-    for number in 0..sequences {
+    let sequence = |number| {
         let mut service = Service::new(seed, number);
-        for _ in 0..service.choices.within(1..5) {
-            deaths += u64::from(live(&mut service));
-        }
-        confirmed += heals(service);
-    }
+        let lives = service.choices.within(1..5);
+        let deaths = (0..lives).map(|_| u64::from(live(&mut service))).sum();
+        (deaths, heals(service))
+    };
+    let add = |sum: &mut (u64, usize), one: (u64, usize)| *sum = (sum.0 + one.0, sum.1 + one.1);
+    let (deaths, confirmed) = abreast(sequences, sequence, add);
     let done =
         format!("{sequences} sequences, {deaths} deaths in the middle of a call, {confirmed} confirmed");
     println!("{}", ledger_line("FM-05, FM-06, FM-07, FM-08 (simulated)", done, seed));
@@ -112,7 +112,7 @@ fn what_did_not_fit_and_is_counted_as_lost_does_not_come_back_behind_what_was_se
 fn what_was_written_again_is_not_overtaken_by_what_was_given_up() {
     let seed = Seed::from_env();
     println!("{seed}");
-    for number in 0..400 {
+    let twice = |number| {
         let mut service = Service::new(seed, number);
         let mut life = service.start().expect("on a well disk it always starts");
         service.give(&mut life);
@@ -126,7 +126,8 @@ fn what_was_written_again_is_not_overtaken_by_what_was_given_up() {
         drop(life);
         service.disk.power_loss();
         heals(service);
-    }
+    };
+    abreast(Tier::from_env().of(500, 5_000), twice, |(), ()| ());
 }
 
 #[test]
@@ -161,4 +162,48 @@ fn what_did_not_fit_is_told_to_the_collector_also_by_the_next_life() {
         }
     }
     assert!(told > 0);
+}
+
+/// A life that fills several segments and has most of them freed by receipts; ends early if it dies. Whether it did.
+fn scripted(service: &mut Service) -> bool {
+    let Some(mut life) = service.start() else { return true };
+    for _ in 0..6 {
+        let keys = service.give(&mut life);
+        service.flush(&mut life);
+        if !life.fs.is_alive() || !service.collector.wait_for(&keys, Duration::from_millis(20)) {
+            break;
+        }
+    }
+    let died = !life.fs.is_alive();
+    life.fs.kill();
+    died
+}
+
+#[test]
+fn c4_to_c10_and_c14_a_publisher_that_dies_at_any_operation_of_its_disk_keeps_what_it_confirmed() {
+    let seed = Seed::from_env();
+    println!("{seed}");
+    let (points, rounds) = (160, Tier::from_env().of(1, 20));
+    let point = |number: u64| {
+        let how = if number.is_multiple_of(2) { Death::Kill } else { Death::Power };
+        let mut service = Service::new(seed, number);
+        service.segment_bytes = 1024;
+        service.collector.set(true, false);
+        service.disk.die_after(1 + number % points / 2, how);
+        let reached = u64::from(scripted(&mut service));
+        // And again in what comes after, which is recovery first.
+        let mut again = 0;
+        for _ in 0..service.choices.below(3) {
+            let at = 1 + service.choices.below(12);
+            service.disk.die_after(at, how);
+            again += u64::from(scripted(&mut service));
+        }
+        heals(service);
+        (reached, again)
+    };
+    let add = |sum: &mut (u64, u64), one: (u64, u64)| *sum = (sum.0 + one.0, sum.1 + one.1);
+    let (reached, again) = abreast(points * rounds, point, add);
+    assert!(reached > points * rounds / 4, "{reached}: the scenario is shorter than it was thought to be");
+    let done = format!("{} points, {reached} reached, {again} deaths in a later start", points * rounds);
+    println!("{}", ledger_line("FM-03, FM-04 (publisher, simulated)", done, seed));
 }
