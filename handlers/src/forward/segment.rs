@@ -107,12 +107,7 @@ pub(crate) fn read_range(file: &dyn FsFile, offset: u64, end: u64) -> std::io::R
 }
 
 /// As [`read_range`], where `bytes` are from `offset` on already.
-pub(crate) fn read_on(
-    file: &dyn FsFile,
-    offset: u64,
-    end: u64,
-    bytes: &mut Vec<u8>,
-) -> std::io::Result<()> {
+pub(crate) fn read_on(file: &dyn FsFile, offset: u64, end: u64, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     let mut filled = bytes.len();
     let wanted = usize::try_from(end.saturating_sub(offset)).unwrap_or(0);
     bytes.resize(wanted.max(filled), 0);
