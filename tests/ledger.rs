@@ -235,3 +235,25 @@ fn large_and_nested_events_arrive_whole_and_in_order() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn every_close_asks_every_handler_what_it_leaves_behind() {
+    struct Leaves;
+    impl EventHandler for Leaves {
+        fn name(&self) -> &str {
+            "leaves"
+        }
+        fn handle(&mut self, _: &[std::sync::Arc<VerificationEvent>]) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn close(&mut self, _: std::time::Instant) -> u64 {
+            7
+        }
+    }
+    for _ in 0..200 {
+        let bus = VerificationEventBus::new(64);
+        bus.register_handler(Box::new(Leaves));
+        bus.publish(event::authentication("login"));
+        assert_eq!(bus.close(SECOND).spooled, 7);
+    }
+}

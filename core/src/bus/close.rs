@@ -47,6 +47,10 @@ impl Engine {
         let left = || until.saturating_duration_since(Instant::now());
         self.set_closed();
         barrier::heavy();
+        // Before the dispatcher ends the queues: a worker whose queue has ended asks for the deadline.
+        for slot in [lock(&self.slots).clone(), lock(&self.leaving).clone()].iter().flatten() {
+            let _closed_once = slot.close_by.set(until);
+        }
         while self.somebody_inside() && !left().is_zero() {
             std::thread::sleep(Duration::from_micros(50));
         }
