@@ -7,7 +7,6 @@ use std::thread;
 use napi::bindgen_prelude::{Env, Function, Uint8Array};
 use napi_derive::napi;
 use veribus_core::VerificationEventBus;
-use veribus_handlers::ForwardWatch;
 
 use crate::desk::{Desk, Wake};
 use crate::error::{Result, fault};
@@ -24,8 +23,6 @@ pub(crate) struct Environment {
     pub(crate) desk: Arc<Desk>,
     /// By their numbers; a place that was given up stays empty.
     buses: Vec<Option<Kept>>,
-    /// The forwarders on them, with the numbers of their buses.
-    forwarders: Vec<(u32, ForwardWatch)>,
     /// The last receipt that was no number.
     pub(crate) last: Option<Answered>,
 }
@@ -54,8 +51,7 @@ pub fn start(env: Env, stage: Uint8Array, wake: Function<'_, (), ()>) -> Result<
         .build()
         .map_err(|found| fault("BUG_NOT_STARTED", found.reason.clone()))?;
     let desk = Arc::new(Desk::new(wake));
-    let here =
-        Environment { stage, desk: desk.clone(), buses: Vec::new(), forwarders: Vec::new(), last: None };
+    let here = Environment { stage, desk: desk.clone(), buses: Vec::new(), last: None };
     HERE.with_borrow_mut(|place| *place = Some(here));
     env.add_env_cleanup_hook(desk, |desk| {
         desk.leave();
@@ -112,26 +108,10 @@ pub(crate) fn keep(bus: VerificationEventBus) -> Result<u32> {
     })
 }
 
-/// Remembers the forwarder of a bus.
-pub(crate) fn watch(bus: u32, forwarder: ForwardWatch) -> Result<()> {
-    here(|environment| environment.forwarders.push((bus, forwarder)))
-}
-
-/// The forwarders of a bus.
-pub(crate) fn forwarders(bus: u32) -> Result<Vec<ForwardWatch>> {
-    here(|environment| {
-        let its = environment.forwarders.iter().filter(|(number, _)| *number == bus);
-        its.map(|(_, watch)| watch.clone()).collect()
-    })
-}
-
 /// Lets a bus go.
 #[napi]
 pub fn let_go(bus: u32) -> Result<()> {
-    let gone = here(|environment| {
-        environment.forwarders.retain(|(number, _)| *number != bus);
-        environment.buses.get_mut(bus as usize).and_then(Option::take)
-    })?;
+    let gone = here(|environment| environment.buses.get_mut(bus as usize).and_then(Option::take))?;
     drop(gone);
     Ok(())
 }

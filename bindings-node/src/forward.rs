@@ -48,7 +48,7 @@ pub struct ForwardSettings {
     pub back_off_most_ms: Option<f64>,
     /// Most bytes of events in memory, without a spool.
     pub memory_bytes_max: Option<f64>,
-    /// How long it may go on sending when it is closed.
+    /// How long it may go on sending when its bus goes without a close.
     pub close_within_ms: Option<f64>,
     /// Options of the way, by their names in `docs/transports.md`.
     pub options: HashMap<String, String>,
@@ -100,6 +100,8 @@ pub struct ForwardStatus {
     pub receipts: f64,
     /// Parcels sent again.
     pub resent: f64,
+    /// Whether it has looked for spools of dead processes yet.
+    pub looked: bool,
     /// Spools of dead processes that are being sent.
     pub adopted: f64,
     /// What was left alone in the spool's directory.
@@ -176,9 +178,7 @@ impl NativeForwarder {
             builder = builder.close_within(deadline(milliseconds)?);
         }
         let handler = builder.build().map_err(|found| failed(&found))?;
-        let watch = handler.watch();
-        environment::watch(bus, watch.clone())?;
-        self.watch = Some(watch);
+        self.watch = Some(handler.watch());
         register(bus, Box::new(handler), &said, job)
     }
 
@@ -207,6 +207,7 @@ impl NativeForwarder {
             in_flight: health.in_flight as f64,
             receipts: health.receipts as f64,
             resent: health.resent as f64,
+            looked: health.looked,
             adopted: health.adopted as f64,
             set_aside: health.set_aside.clone(),
             damaged_bytes: health.damaged_bytes as f64,

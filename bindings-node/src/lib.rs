@@ -21,5 +21,6 @@ mod health;
 mod metrics;
 mod native;
 mod receipt;
+mod settings;
 mod stage;
 mod trace;

@@ -1,7 +1,7 @@
 //! A handler of ours on a bus, under the name and with the interest that the caller gave it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi_derive::napi;
 use veribus_core::{Account, EventHandler, HandlerError, Interest, VerificationEvent};
@@ -59,6 +59,10 @@ impl EventHandler for Native {
 
     fn account(&mut self, account: &Account) -> Result<(), HandlerError> {
         self.inside.account(account)
+    }
+
+    fn close(&mut self, deadline: Instant) -> u64 {
+        self.inside.close(deadline)
     }
 
     fn flush_every(&self) -> Option<Duration> {

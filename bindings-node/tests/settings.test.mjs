@@ -54,12 +54,12 @@ test("a collector gets a forwarder with a spool, of which the token is never sho
   assert.ok(existsSync(join(home, "veribus-spool")));
   const receipt = await bus.publishConfirmed(authentication("login"), { timeoutMs: 10_000 });
   assert.equal(receipt.accepted, true);
-  const report = await bus.close({ timeoutMs: 5000 });
+  const report = await bus.close({ timeoutMs: 1500 });
   assert.equal(report.spooled, 1);
   assert.doesNotMatch(JSON.stringify(report), /vbt_secret/);
 });
 
-test("wrong settings are named", () => {
+test("wrong settings are named", async () => {
   assert.throws(() => init({ servce: "x" }), { code: "CFG_KEY_UNKNOWN", message: /servce/ });
   assert.throws(() => init({ collector: "gopher://x" }), { code: "CFG_ADDRESS" });
   assert.throws(() => init({ collector: "http://127.0.0.1:1", tokenFile: "/nowhere" }), { code: "CFG_ADDRESS" });
@@ -72,7 +72,37 @@ test("wrong settings are named", () => {
   process.env.VERIBUS_COLLECTOR_FILE = join(home, "collector");
   const bus = init({ spool: false });
   assert.deepEqual(bus.health().handlers.map((handler) => handler.name), ["forward"]);
-  void bus.close({ timeoutMs: 100 });
+  await bus.close({ timeoutMs: 100 });
+});
+
+test("a file gives what neither an argument nor the environment gives, and knows no other words", async () => {
+  const config = join(home, "veribus.toml");
+  const written = (text) => {
+    writeFileSync(config, text);
+    return { config };
+  };
+  const good = 'service = "orders"\ncollector = "http://127.0.0.1:9" # here\nspool = "s"\ncapacity = 0x100\naudit = false\n';
+  assert.throws(() => init(written(`${good}close = 1\n`)), { code: "CFG_KEY_UNKNOWN", message: /`close`.*token_file/s });
+  assert.throws(() => init(written(`${good}tokenFile = "x"\n`)), { code: "CFG_KEY_UNKNOWN" });
+  assert.throws(() => init(written(`${good}capacity = 7\n`)), { code: "CFG_FILE", message: /line 6/ });
+  assert.throws(() => init(written('token = "hunter2')), (thrown) => thrown.code === "CFG_FILE" && /line 1/.test(thrown.message) && !/hunter2/.test(thrown.message));
+  assert.throws(() => init(written("token = 5")), { code: "CFG_VALUE_RANGE", message: /`token`/ });
+  assert.throws(() => init(written("[bus]\nservice = 'x'")), { code: "CFG_VALUE_RANGE", message: /`bus`/ });
+  assert.throws(() => init(written("capacity = true")), { code: "CFG_VALUE_RANGE", message: /`capacity`/ });
+  assert.throws(() => init({ config: join(home, "missing.toml") }), { code: "CFG_FILE", message: /`config`: cannot read/ });
+  const named = init(written(good));
+  assert.deepEqual([named.service, named.health().handlers.map((handler) => handler.name)], ["orders", ["forward"]]);
+  assert.ok(existsSync(join(home, "s")));
+  Object.assign(process.env, { VERIBUS_CONFIG: config, VERIBUS_SPOOL: "off", VERIBUS_ANSWER_TIMEOUT: "250ms", OTEL_SERVICE_NAME: "shop" });
+  const bus = init({ audit: join(home, "beside.log") });
+  assert.deepEqual([bus.service, bus.health().handlers.map((handler) => handler.name)], ["shop", ["forward", "audit"]]);
+  const last = init({ audit: false });
+  await assert.rejects(last.publishConfirmed(authentication("x")), { name: "NoDurableHandlerError" });
+  process.env.VERIBUS_ANSWER_TIMEOUT = "250";
+  assert.throws(() => init(), { code: "CFG_ADDRESS", message: /like `250ms`/ });
+  for (const made of [named, bus, last]) {
+    await made.close({ timeoutMs: 100 });
+  }
 });
 
 test("a disabled bus takes events and hands them to nobody", async () => {

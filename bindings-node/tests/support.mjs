@@ -37,7 +37,7 @@ export async function until(condition, what = "the condition") {
 /** A folder that goes with the test file. */
 export function folder() {
   const path = mkdtempSync(join(tmpdir(), "veribus-node-"));
-  after(() => rmSync(path, { recursive: true, force: true }));
+  after(() => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 }));
   return path;
 }
 

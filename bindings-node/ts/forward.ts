@@ -1,6 +1,6 @@
 // Events to a collector: kept on disk until its store has them, sent in batches, again until receipted.
 
-import { called } from "./errors.js";
+import { called, ConfigError } from "./errors.js";
 import type { Kind } from "./event.js";
 import { BuiltIn } from "./handler.js";
 import type { Losses } from "./health.js";
@@ -19,7 +19,8 @@ export interface AddressOptions {
   certFile?: string | undefined;
   keyFile?: string | undefined;
   stream?: string | undefined;
-  answerTimeoutMs?: number | undefined;
+  /** Milliseconds, or a text with its unit: `250ms`. */
+  answerTimeoutMs?: number | string | undefined;
   inFlightMax?: number | undefined;
 }
 
@@ -51,7 +52,7 @@ export interface ForwardOptions extends AddressOptions {
   backOffMs?: readonly [first: number, most: number] | undefined;
   /** 16 MiB. */
   memoryBytesMax?: number | undefined;
-  /** How long it may go on sending when it is closed: 1 s. */
+  /** How long it may go on sending when its bus goes without a `close`, whose own deadline counts else: 1 s. */
   closeWithinMs?: number | undefined;
 }
 
@@ -72,6 +73,8 @@ export interface ForwardHealth {
   readonly inFlight: number;
   readonly receipts: number;
   readonly resent: number;
+  /** Whether it has looked for spools of dead processes yet; before, `adopted` says nothing. */
+  readonly looked: boolean;
   /** Spools of dead processes that are being sent. */
   readonly adopted: number;
   readonly setAside: readonly string[];
@@ -87,6 +90,11 @@ const OF_THE_ADDRESS = {
   credsFile: "creds_file", nkeyFile: "nkey_file", caFile: "ca_file", certFile: "cert_file", keyFile: "key_file",
   stream: "stream", inFlightMax: "in_flight_max",
 } as const;
+
+const OWN = new Set([
+  "spool", "spoolBytesMax", "reserveBytes", "segmentBytes", "expireAfterMs", "expiring", "batchEvents", "lingerMs", "compressFrom", "window",
+  "receiptTimeoutMs", "backOffMs", "memoryBytesMax", "closeWithinMs", "answerTimeoutMs",
+]);
 
 /**
  * Sends every event to a collector: `https://`, `tls://` (NATS), `rediss://`, and to this machine `http://`, `nats://`,
@@ -109,7 +117,12 @@ export class Forwarder extends BuiltIn {
       }
     }
     if (given.answerTimeoutMs !== undefined) {
-      options.answer_timeout = `${given.answerTimeoutMs}ms`;
+      options.answer_timeout = typeof given.answerTimeoutMs === "string" ? given.answerTimeoutMs : `${given.answerTimeoutMs}ms`;
+    }
+    const unknown = Object.keys(settings).find((name) => !OWN.has(name));
+    if (unknown !== undefined) {
+      const known = [...OWN, ...Object.keys(OF_THE_ADDRESS)].join(", ");
+      throw new ConfigError(`a forwarder has no option \`${unknown.slice(0, 64)}\`; known are ${known}`, "CFG_KEY_UNKNOWN");
     }
     const [backOffFirstMs, backOffMostMs] = given.backOffMs ?? [];
     const expiring = given.expiring === undefined ? undefined : [...given.expiring];

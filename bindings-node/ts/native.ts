@@ -86,6 +86,7 @@ export interface Native {
   traceChild(header: string): string;
   decode(data: Uint8Array, format: string): NativeBatch;
   decodeEach(data: Uint8Array, format: string): { line?: string; code?: string; message?: string }[];
+  readSettings(text: string): Record<string, boolean | number | string | string[]>;
   auditVerify(path: string): import("./audit.js").AuditReport;
   NativeAuditLogger: new (path: string, settings: Record<string, unknown>) => NativeAuditLogger;
   NativeMetricsCollector: new (typesMax: number) => NativeMetricsCollector;

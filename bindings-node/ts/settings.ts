@@ -1,11 +1,12 @@
-// `init`: arguments, else the environment, else the defaults; then one bus for the process.
+// `init`: arguments, else the environment, else a file, else the defaults; then one bus for the process.
 
 import { basename, dirname, extname, join } from "node:path";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 
 import { AuditLogger } from "./audit.js";
 import { type BusOptions, VerificationEventBus } from "./bus.js";
-import { AuditError, ConfigError } from "./errors.js";
+import { merged, OF_THE_ADDRESS, OF_THE_BUS } from "./config.js";
+import { AuditError } from "./errors.js";
 import type { VerificationEvent } from "./event.js";
 import { type AddressOptions, Forwarder } from "./forward.js";
 import type { Receipt } from "./receipt.js";
@@ -22,92 +23,30 @@ export interface InitOptions extends BusOptions, AddressOptions {
   audit?: string | boolean | undefined;
   /** A bus that hands events to nobody. */
   disabled?: boolean | undefined;
+  /** A TOML file with settings that neither an argument nor the environment gives, each named as in the environment: `token_file`. */
+  config?: string | undefined;
 }
 
 let bus: VerificationEventBus | undefined;
-
-/** Other names in the environment; `VERIBUS_` and the setting wins. */
-const ALSO: Record<string, string> = {
-  VERIBUS_URL: "collector", VERIBUS_ENV: "environment", VERIBUS_SPOOL_DIR: "spool", OTEL_SERVICE_NAME: "service",
-};
-const OF_THE_BUS = ["service", "instance", "host", "environment", "network", "redact"] as const;
-const OF_THE_ADDRESS = [
-  "token", "tokenFile", "user", "password", "passwordFile", "credsFile", "nkeyFile", "caFile", "certFile", "keyFile", "stream",
-  "answerTimeoutMs", "inFlightMax",
-] as const;
-const KNOWN = [
-  ...OF_THE_BUS, "blockMs", "handlerQueue", "redaction", "capacity", "audit", "collector", "spool", "disabled", ...OF_THE_ADDRESS,
-] as const;
-const NUMBERS = new Set(["capacity", "handlerQueue", "blockMs", "answerTimeoutMs", "inFlightMax"]);
-const SWITCHES = new Set(["audit", "spool", "disabled", "redaction"]);
-const OFF = ["0", "false", "off", "no", ""];
-const ON = ["1", "true", "on", "yes"];
-
-function read(name: string, text: string): unknown {
-  if (NUMBERS.has(name)) {
-    if (!/^\d+$/.test(text)) {
-      throw new ConfigError(`\`${name}\` is \`${text.slice(0, 64)}\`; use a whole number`, "CFG_VALUE_RANGE");
-    }
-    return Number(text);
-  }
-  if (SWITCHES.has(name)) {
-    const said = text.toLowerCase();
-    return OFF.includes(said) ? false : ON.includes(said) ? true : text;
-  }
-  return name === "redact" ? text.split(",") : text;
-}
-
-/** `VERIBUS_TOKEN_FILE` for `tokenFile`. */
-function variable(name: string): string {
-  return `VERIBUS_${name.replace(/Ms$/, "").replace(/[A-Z]/g, "_$&").toUpperCase()}`;
-}
-
-function fromEnvironment(): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  const pairs = [...Object.entries(ALSO), ...KNOWN.map((name) => [variable(name), name] as const)];
-  for (const [name, setting] of pairs) {
-    const text = process.env[name];
-    if (text !== undefined) {
-      found[setting] = read(setting, text);
-    }
-  }
-  const file = process.env.VERIBUS_COLLECTOR_FILE;
-  if (file !== undefined && found.collector === undefined) {
-    try {
-      found.collector = readFileSync(file, "utf8").trim();
-    } catch (cause) {
-      throw new ConfigError(`\`VERIBUS_COLLECTOR_FILE\`: cannot read \`${file}\``, "CFG_FILE", { cause });
-    }
-  }
-  return found;
-}
 
 /**
  * Makes the bus of this process and returns it; `publish` and `verify` then use it.
  *
  * Each setting comes from its argument, else from the environment (`VERIBUS_SERVICE`, `VERIBUS_COLLECTOR`,
- * `VERIBUS_TOKEN_FILE` …). With a `collector` events go there, through a spool; without one they go into an audit trail
- * in `./veribus-audit`. `VERIBUS_DISABLED=1` makes a bus that hands events to nobody. Called again, it closes the bus it
- * made before. That the collector cannot be reached is no error, and neither is an audit trail that another process (or
- * worker) writes: this one gets one beside it.
+ * `VERIBUS_TOKEN_FILE` …), else from the TOML file `config` (or `VERIBUS_CONFIG`). With a `collector` events go there,
+ * through a spool; without one they go into an audit trail in `./veribus-audit`. `VERIBUS_DISABLED=1` makes a bus that
+ * hands events to nobody. Called again, it closes the bus it made before. That the collector cannot be reached is no
+ * error, and neither is an audit trail that another process (or worker) writes: this one gets one beside it.
  *
  * @throws {@link ConfigError} for a setting that cannot be used, {@link AuditError} or {@link ForwardError} for a folder
  * that cannot be written.
  */
 export function init(options: InitOptions = {}): VerificationEventBus {
-  const found = fromEnvironment();
-  for (const [name, value] of Object.entries(options)) {
-    if (!(KNOWN as readonly string[]).includes(name)) {
-      throw new ConfigError(`there is no setting \`${name.slice(0, 64)}\`; known are ${KNOWN.join(", ")}`, "CFG_KEY_UNKNOWN");
-    }
-    if (value !== undefined) {
-      found[name] = value;
-    }
-  }
+  const found = merged(options);
   const script = basename(process.argv[1] ?? "node");
   found.service ??= script.slice(0, script.length - extname(script).length) || "node";
   const pick = (names: readonly string[]): object => Object.fromEntries(names.filter((name) => name in found).map((name) => [name, found[name]]));
-  const made = new VerificationEventBus(found.capacity as number | undefined, pick([...OF_THE_BUS, "blockMs", "handlerQueue", "redaction"]));
+  const made = new VerificationEventBus(found.capacity as number | undefined, pick(OF_THE_BUS));
   try {
     if (found.disabled !== true) {
       register(made, found as InitOptions, pick(OF_THE_ADDRESS));

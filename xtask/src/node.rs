@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::command::Run;
 use crate::console::say;
 use crate::step::{Answer, Outcome};
-use crate::suite;
+use crate::{python, suite};
 
 const FOLDER: &str = "bindings-node";
 
@@ -22,11 +22,13 @@ pub(crate) fn package_works() -> Answer {
     let folder = Path::new(FOLDER);
     dependencies(folder)?;
     Run::program("node", &["scripts/build.mjs"]).within(folder).env("VERIBUS_PROFILE", "dev").show()?;
+    let binary = python::collector()?;
     let mut tests = tests(&folder.join("tests"))?;
     tests.sort();
     let mut arguments = vec!["--test", "--test-reporter=spec"];
     arguments.extend(tests.iter().map(String::as_str));
-    suite::count(Run::program("node", &arguments).within(folder), "node")
+    let run = Run::program("node", &arguments).within(folder);
+    suite::count(run.env("VERIBUS_BINARY", &binary.to_string_lossy()), "node")
 }
 
 /// Installs what the lock file names, when that has changed.

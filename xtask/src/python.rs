@@ -57,7 +57,7 @@ fn sources_install(scratch: &Path, python: &str) -> Result<(), String> {
 }
 
 /// The program that the tests send events to; it is fresh where the workspace was built before.
-fn collector() -> Result<PathBuf, String> {
+pub(crate) fn collector() -> Result<PathBuf, String> {
     Run::cargo(&["build", "--locked", "--package", "veribus-collector", "--bin", "veribus"]).show()?;
     let scratch = workspace::scratch()?;
     let target = scratch.parent().ok_or_else(|| format!("`{}` has no parent folder", scratch.display()))?;
