@@ -26,7 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("veribus-benches", &["veribus", "veribus-core", "veribus-handlers", "veribus-testkit"]),
     ("veribus-python", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
     ("veribus-node", &["veribus-core", "veribus-handlers", "veribus-transports", "veribus-detection"]),
-    ("veribus-three-services", &["veribus", "veribus-collector", "veribus-transports"]),
+    ("three-services-ledger", &["veribus", "veribus-transports"]),
     ("xtask", &[]),
 ];
 

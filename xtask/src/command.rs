@@ -26,6 +26,14 @@ impl Run {
     pub(crate) fn program(program: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
+        // What cargo tells us about this task's own package is not meant for what cargo builds from there: build
+        // scripts look at it (that of ring), and everything would be built anew each time.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                command.env_remove(&name);
+            }
+        }
         Run { shown: [&[program], arguments].concat().join(" "), command }
     }
 
@@ -34,8 +42,6 @@ impl Run {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let mut run = Run::program(&cargo, arguments);
         run.shown = format!("cargo {}", arguments.join(" "));
-        // What cargo tells us about this task's own package is not meant for the packages it builds.
-        run.command.env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME");
         run
     }
 

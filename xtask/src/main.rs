@@ -13,6 +13,7 @@ mod readme;
 mod shell;
 mod step;
 mod suite;
+mod three_services;
 mod toolchain;
 mod workspace;
 
@@ -28,6 +29,7 @@ Usage: cargo xtask test [--quick]
        cargo xtask faults [--tier 0|1 | --planted]
        cargo xtask python
        cargo xtask node
+       cargo xtask three-services
 
   test           everything the README promises, cheap steps first; stops at the first step that fails
   test --quick   for daily work: format, scripts, lints and tests; no models, no documentation, no feature
@@ -37,9 +39,12 @@ Usage: cargo xtask test [--quick]
   faults --planted   the fault tests against bugs that are planted on purpose, one at a time: each must be found
   python         the Python package alone: wheel, virtual environment, pytest
   node           the Node package alone: addon, TypeScript, its tests
+  three-services the example of that name, with what `python` and `node` have built
 
 The last line counts the tests: `N passed, N failed`.
 Exit code: 0 all green, 1 a step failed, 2 usage.";
+
+const THREE_SERVICES: &str = "one trace through Node, Python and Rust";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         ["faults", "--planted"] => run_planted(),
         ["python"] => run_one(Step::daily("the Python package", python::package_works)),
         ["node"] => run_one(Step::daily("the Node package", node::package_works)),
+        ["three-services"] => run_one(Step::daily(THREE_SERVICES, three_services::work_together)),
         ["help" | "--help" | "-h"] => {
             say(HELP);
             ExitCode::SUCCESS
@@ -91,6 +97,7 @@ fn run_plan(quick: bool) -> ExitCode {
         Step::thorough("the ring under miri", proofs::miri_is_silent),
         Step::daily("the Python package", python::package_works),
         Step::daily("the Node package", node::package_works),
+        Step::daily(THREE_SERVICES, three_services::work_together),
         Step::thorough("documentation, warnings denied", toolchain::documentation_is_clean),
         Step::thorough("each feature alone", crates::each_feature_alone),
         Step::daily("the program of the README", readme::program_runs),

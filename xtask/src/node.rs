@@ -12,9 +12,7 @@ const FOLDER: &str = "bindings-node";
 
 /// Builds the package in its folder and runs its tests. Skipped, visibly, only where there is no Node or npm.
 pub(crate) fn package_works() -> Answer {
-    let supported = "process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)";
-    let node = Run::program("node", &["-e", supported]).capture();
-    if node.and(Run::program("npm", &["--version"]).capture()).is_err() {
+    if !is_here() {
         let reason = "skipped: `node` (20 or later, with `npm`) is not on this machine";
         say(reason);
         return Ok(Outcome::Noted(reason.to_owned()));
@@ -31,8 +29,15 @@ pub(crate) fn package_works() -> Answer {
     suite::count(run.env("VERIBUS_BINARY", &binary.to_string_lossy()), "node")
 }
 
+/// Whether there is a Node that the package supports, with npm.
+pub(crate) fn is_here() -> bool {
+    let supported = "process.exit(Number(process.versions.node.split('.')[0]) >= 20 ? 0 : 1)";
+    let node = Run::program("node", &["-e", supported]).capture();
+    node.and(Run::program("npm", &["--version"]).capture()).is_ok()
+}
+
 /// Installs what the lock file names, when that has changed.
-fn dependencies(folder: &Path) -> Result<(), String> {
+pub(crate) fn dependencies(folder: &Path) -> Result<(), String> {
     let lock = folder.join("package-lock.json");
     let wanted =
         fs::read_to_string(&lock).map_err(|error| format!("cannot read `{}`: {error}", lock.display()))?;

@@ -14,8 +14,7 @@ const REQUIREMENTS: &str = "bindings-python/tests/requirements.txt";
 /// Builds the wheel, installs it into a virtual environment and runs pytest there. Skipped, visibly, only where
 /// there is no Python.
 pub(crate) fn package_works() -> Answer {
-    let supported = "import sys, venv; sys.exit(sys.version_info < (3, 10))";
-    if Run::program("python3", &["-c", supported]).capture().is_err() {
+    if !is_here() {
         let reason = "skipped: `python3` (3.10 or later, with `venv`) is not on this machine";
         say(reason);
         return Ok(Outcome::Noted(reason.to_owned()));
@@ -32,6 +31,19 @@ pub(crate) fn package_works() -> Answer {
     let run = Run::program(&python, &tests).within(Path::new("bindings-python"));
     let run = run.env("PYTHONDONTWRITEBYTECODE", "1").env("VERIBUS_WHEEL", &wheel);
     suite::count(run.env("VERIBUS_BINARY", &shown(&binary)), "python")
+}
+
+/// Whether there is a Python that the package supports.
+pub(crate) fn is_here() -> bool {
+    let supported = "import sys, venv; sys.exit(sys.version_info < (3, 10))";
+    Run::program("python3", &["-c", supported]).capture().is_ok()
+}
+
+/// The interpreter that has the wheel of the last run; `None` if there was none.
+pub(crate) fn installed() -> Result<Option<String>, String> {
+    let python = shown(&workspace::scratch()?.join("python/bin/python"));
+    let imports = Run::program(&python, &["-c", "import veribus, fastapi, uvicorn, httpx"]).capture();
+    Ok(imports.is_ok().then_some(python))
 }
 
 /// The source distribution is all that a machine with Rust needs: it is installed into a folder of its own and used.
