@@ -1,8 +1,11 @@
 //! Redis Streams keep every promise of a transport, against a real server that is killed and frozen.
 #![cfg(feature = "redis")]
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use veribus_core::event::limits;
 use veribus_core::transport::{Delivery, Settlement, Subscription, TransportFactory};
 use veribus_testkit::server::{Kind, Server};
 use veribus_testkit::transport_suite::{
@@ -198,4 +201,84 @@ fn what_was_settled_is_acknowledged_though_the_subscription_ends_at_once() {
     }
     drop(subscription);
     assert_eq!(cli(&server, &["XPENDING", "veribus:events", "collector"]).lines().next(), Some("0"));
+}
+
+#[test]
+fn what_a_dead_collector_left_is_found_behind_what_a_living_one_holds() {
+    let Ok(server) = redis() else { return eprintln!("skipped: no redis-server") };
+    let group = |name: &'static str| {
+        let options = options().set("redeliver_after", "2s").set("group", name);
+        subscription_from_url(&server.url("veribus"), &options).expect("it works")
+    };
+    let mut dies = group("collector");
+    let mut transport = server.factory()().unwrap();
+    for number in 1..=40 {
+        transport.send(&parcel(0x54, number), Instant::now() + Duration::from_secs(5)).unwrap();
+        while transport.poll(Duration::ZERO).is_some() {}
+    }
+    let mut held: Vec<Delivery> = (0..40).map(|_| receive(dies.as_mut())).collect();
+    let last = held.pop().expect("forty").tag.message;
+    drop(dies);
+    // A living member takes the first ones again and again, so that only the last is left for others. Redis looks
+    // through ten entries for each that is asked for.
+    let key = "veribus:events";
+    let ids: Vec<&str> = held.iter().map(|delivery| delivery.tag.message.as_str()).collect();
+    let mut takes_over = group("collector");
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        cli(&server, &[&["XCLAIM", key, "collector", "alive", "0"], &ids[..], &["JUSTID"]].concat());
+        let taken = takes_over.receive(1, Duration::from_millis(100)).expect("it works");
+        assert!(taken.iter().all(|delivery| delivery.tag.message == last), "the others are held");
+        if !taken.is_empty() {
+            break;
+        }
+        assert!(Instant::now() < end, "it is found");
+    }
+}
+
+#[test]
+fn an_entry_of_half_a_gigabyte_is_handed_out_as_too_large_and_needs_no_memory() {
+    let Ok(server) = redis() else { return eprintln!("skipped: no redis-server") };
+    let mut subscription = subscription_from_url(&server.url("veribus"), &Options::new()).unwrap();
+    assert!(subscription.receive(1, Duration::from_millis(20)).unwrap().is_empty());
+    let before = peak_memory();
+    add_large(&server, 2, 256 << 20).expect("Redis takes it");
+    let mut transport = server.factory()().unwrap();
+    let next = parcel(0x55, 1);
+    transport.send(&next, Instant::now() + Duration::from_secs(5)).unwrap();
+    let large = receive(subscription.as_mut());
+    assert_eq!(large.parcel, None);
+    assert!((limits::BATCH_BYTES_MAX + 1..6 << 20).contains(&large.body.len()), "{}", large.body.len());
+    subscription.settle(&large.tag, Settlement::Dead(None)).unwrap();
+    assert_eq!(receive(subscription.as_mut()).parcel, Some(next.id), "and stands in nobody's way");
+    let grown = peak_memory() - before;
+    assert!(grown < 100 << 20, "{} MiB", grown >> 20);
+}
+
+/// Adds an entry with so many fields of so many bytes each, none of which is held here.
+fn add_large(server: &Redis, fields: usize, bytes: usize) -> std::io::Result<()> {
+    let mut stream = BufReader::new(TcpStream::connect(server.0.address())?);
+    let line = |stream: &mut BufReader<TcpStream>| {
+        let mut line = String::new();
+        stream.read_line(&mut line).map(|_| line)
+    };
+    stream.get_mut().write_all(format!("AUTH {PASSWORD}\r\n").as_bytes())?;
+    assert_eq!(line(&mut stream)?, "+OK\r\n");
+    let head = format!("*{}\r\n$4\r\nXADD\r\n$14\r\nveribus:events\r\n$1\r\n*\r\n", 3 + 2 * fields);
+    stream.get_mut().write_all(head.as_bytes())?;
+    let part = vec![b'x'; 1 << 20];
+    for _ in 0..fields {
+        stream.get_mut().write_all(format!("$4\r\nbody\r\n${bytes}\r\n").as_bytes())?;
+        (0..bytes / part.len()).try_for_each(|_| stream.get_mut().write_all(&part))?;
+        stream.get_mut().write_all(b"\r\n")?;
+    }
+    assert!(line(&mut stream)?.starts_with('$'));
+    Ok(())
+}
+
+/// The most bytes that this process has had in memory so far.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it is said");
+    peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
 }

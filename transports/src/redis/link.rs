@@ -4,6 +4,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisError, Value, cmd};
 use veribus_core::transport::TransportError;
 
+use super::bounded::Bounded;
 use super::events;
 use super::value::text;
 use crate::network::Dialer;
@@ -11,7 +12,7 @@ use crate::network::Dialer;
 /// Opens a connection and authenticates; it has no time limit of its own.
 pub(super) async fn open(dialer: &Dialer) -> Result<MultiplexedConnection, TransportError> {
     dialer.renew();
-    let stream = dialer.connect(&dialer.address.hosts[0]).await?;
+    let stream = Bounded::new(dialer.connect(&dialer.address.hosts[0]).await?);
     let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
     if let Some(user) = &dialer.address.user {
         info = info.set_username(user);

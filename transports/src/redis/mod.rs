@@ -1,5 +1,6 @@
 //! Through Redis Streams: one stream of parcels, a consumer group, and a bounded stream of receipts for each sender.
 
+mod bounded;
 mod link;
 mod sender;
 mod settling;
@@ -9,6 +10,8 @@ mod value;
 pub(crate) use sender::sender;
 pub(crate) use subscription::subscription;
 
+/// Parcels of one `receive`: each may have 5 MiB.
+const RECEIVE_MAX: usize = 64;
 /// Fields of an entry.
 const PARCEL: &str = "parcel";
 const RECEIPTS: &str = "receipts";

@@ -15,18 +15,18 @@ use veribus_core::transport::{
 use super::link::{ask, ask_raw, check, failure, open};
 use super::settling::Settling;
 use super::value::{Entry, entries, integer, list, named, place, read_entries, text};
-use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, SEAL, events, receipts};
+use super::{BODY, ENCODING, MEDIA_TYPE, PARCEL, RECEIPT, RECEIPTS, RECEIVE_MAX, SEAL, events, receipts};
 use crate::address::Address;
 use crate::network::{Dialer, is_random_name, random_name};
 
 /// After this, what a member has not settled is taken over by another.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// Before the first entry of a stream.
+const FIRST: &str = "0-0";
 /// How often dead members are looked for, and settled parcels trimmed.
 const CARE_EVERY: Duration = Duration::from_secs(5);
 /// How long what was settled may take to be written when the subscription ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(1);
-/// Parcels of one `receive`: each may have 5 MiB.
-const RECEIVE_MAX: usize = 64;
 /// Receipts that wait for one sender, about; and how long.
 const RECEIPTS_MAX: u32 = 10_000;
 const RECEIPTS_KEPT: Duration = Duration::from_secs(3600);
@@ -47,6 +47,7 @@ pub(crate) fn subscription(address: &Address) -> Result<Box<dyn Subscription>, T
         dialer,
         put_back: HashMap::new(),
         cared: None,
+        looked_to: FIRST.to_owned(),
     };
     Ok(Box::new(RedisSubscription {
         member,
@@ -72,6 +73,8 @@ struct Member {
     /// When what was put back is due.
     put_back: HashMap<String, Instant>,
     cared: Option<Instant>,
+    /// To where the pending entries were looked through for those of dead members.
+    looked_to: String,
 }
 
 impl Drop for RedisSubscription {
@@ -153,7 +156,7 @@ impl Subscription for RedisSubscription {
             async move { member.receive(&mut connection, count, patience).await }
         });
         self.member.put_back = member.put_back;
-        self.member.cared = member.cared;
+        (self.member.cared, self.member.looked_to) = (member.cared, member.looked_to);
         result.map_err(|error| match error {
             TransportError::TimedOut { waited, .. } => TransportError::TimedOut { destination, waited },
             error => error,
@@ -191,6 +194,7 @@ impl Member {
             name: self.name.clone(),
             put_back: std::mem::take(&mut self.put_back),
             cared: self.cared,
+            looked_to: self.looked_to.clone(),
         }
     }
 
@@ -213,9 +217,13 @@ impl Member {
     ) -> Result<Vec<Delivery>, TransportError> {
         let mut taken = self.due(connection, count).await?;
         let idle = self.dialer.address.redeliver_after.unwrap_or(IDLE_MAX);
-        if self.cared.is_none_or(|cared| cared.elapsed() > CARE_EVERY.min(idle / 2)) {
+        let is_due = self.cared.is_none_or(|cared| cared.elapsed() > CARE_EVERY.min(idle / 2));
+        if is_due {
             self.cared = Some(Instant::now());
             self.trim(connection).await?;
+        }
+        // Redis looks through some of the pending entries at a time; the rest is not left for the next time.
+        if is_due || self.looked_to != FIRST {
             taken.extend(self.left_by_the_dead(connection, idle, count).await?);
         }
         if !taken.is_empty() {
@@ -262,16 +270,20 @@ impl Member {
     }
 
     async fn left_by_the_dead(
-        &self,
+        &mut self,
         connection: &mut MultiplexedConnection,
         idle: Duration,
         count: usize,
     ) -> Result<Vec<Delivery>, TransportError> {
         let mut claim = cmd("XAUTOCLAIM");
         claim.arg(&self.key).arg(&self.group).arg(&self.name).arg(idle.as_millis() as u64);
-        claim.arg("0-0").arg("COUNT").arg(count);
+        claim.arg(std::mem::replace(&mut self.looked_to, FIRST.to_owned())).arg("COUNT").arg(count);
         let found = match ask_raw(connection, &claim).await {
-            Ok(found) => list(found).into_iter().nth(1).unwrap_or_default(),
+            Ok(found) => {
+                let mut parts = list(found).into_iter();
+                self.looked_to = parts.next().as_ref().and_then(text).unwrap_or_else(|| FIRST.to_owned());
+                parts.next().unwrap_or_default()
+            }
             Err(error) if error.code() == Some("NOGROUP") => return Ok(Vec::new()),
             Err(error) => return Err(failure(&self.dialer, &error)),
         };
