@@ -28,6 +28,42 @@ pub struct LossRecord {
     pub last_at: Timestamp,
 }
 
+impl LossRecord {
+    /// One number that was lost.
+    pub const fn of(lane: u16, seq: u64, reason: LossReason, at: Timestamp) -> LossRecord {
+        LossRecord { lane, reason, first_seq: seq, last_seq: seq, count: 1, first_at: at, last_at: at }
+    }
+
+    /// Whether every number from the first to the last was lost.
+    pub fn is_whole(&self) -> bool {
+        self.last_seq
+            .checked_sub(self.first_seq)
+            .is_some_and(|others| self.count.checked_sub(1) == Some(others))
+    }
+
+    /// Takes in `next` if it says the same of the numbers right behind; whether it did. Both say it of all of theirs, so
+    /// nothing that was exact becomes less so.
+    pub fn join(&mut self, next: &LossRecord) -> bool {
+        let continues = (self.lane, self.reason) == (next.lane, next.reason)
+            && self.last_seq.checked_add(1) == Some(next.first_seq)
+            && self.is_whole()
+            && next.is_whole();
+        if continues {
+            self.widen(next);
+        }
+        continues
+    }
+
+    /// Says of both ranges together what each said of its own.
+    pub(crate) fn widen(&mut self, other: &LossRecord) {
+        self.first_seq = self.first_seq.min(other.first_seq);
+        self.last_seq = self.last_seq.max(other.last_seq);
+        self.count += other.count;
+        self.first_at = self.first_at.min(other.first_at);
+        self.last_at = self.last_at.max(other.last_at);
+    }
+}
+
 /// How far a lane has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LaneMark {

@@ -10,10 +10,6 @@ use crate::server::ApiError;
 
 /// Most bytes of an unpacked body.
 pub const EXPANDED_BYTES_MAX: usize = 20 << 20;
-/// How many times larger than its packed form a body may be, beyond the first [`RATIO_FREE_BYTES`].
-const RATIO_MAX: usize = 100;
-/// Repetitive batches of a few events pack better than the ratio; so little can do no harm.
-const RATIO_FREE_BYTES: usize = 1 << 20;
 /// Bytes unpacked at once.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Largest window that a frame may ask for, as a power of two: 8 MiB.
@@ -64,7 +60,7 @@ fn check(expanded: u64, packed: usize) -> Result<(), ApiError> {
         let message = "the unpacked body is larger than the limit, in bytes";
         return Err(too_large("HTTP_EXPANDED_TOO_LARGE", message, EXPANDED_BYTES_MAX));
     }
-    let allowed = packed.saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES);
+    let allowed = packed.saturating_mul(BATCH_UNPACKED_RATIO_MAX).max(BATCH_UNPACKED_FREE);
     if expanded > allowed as u64 {
         let message = "the body unpacks to more than 100 times its size";
         return Err(too_large("HTTP_RATIO", message, allowed).hint("send it uncompressed"));
@@ -111,7 +107,10 @@ mod tests {
             Ok(())
         });
         assert_eq!(refused.map_err(|error| error.code()), Err("HTTP_RATIO"));
-        assert!(paid <= RATIO_FREE_BYTES + 2 * CHUNK_BYTES, "{paid} bytes were taken before it was noticed");
+        assert!(
+            paid <= BATCH_UNPACKED_FREE + 2 * CHUNK_BYTES,
+            "{paid} bytes were taken before it was noticed"
+        );
     }
 
     #[test]

@@ -19,15 +19,7 @@ pub(crate) struct Book {
 impl Book {
     /// One number was lost.
     pub(crate) fn lose(&mut self, lane: u16, seq: u64, reason: LossReason, at: Timestamp) {
-        self.add(LossRecord {
-            lane,
-            reason,
-            first_seq: seq,
-            last_seq: seq,
-            count: 1,
-            first_at: at,
-            last_at: at,
-        });
+        self.add(LossRecord::of(lane, seq, reason, at));
     }
 
     /// These events were lost.
@@ -42,17 +34,15 @@ impl Book {
 
     /// Joins a record to the one it continues, or, where there are many, to the last of its lane and reason.
     pub(crate) fn add(&mut self, new: LossRecord) {
+        if self.losses.iter_mut().rev().any(|known| known.join(&new)) {
+            return;
+        }
         let crowded = self.losses.len() >= EXACT_MAX;
-        let known = self.losses.iter_mut().rev().find(|known| {
-            (known.lane, known.reason) == (new.lane, new.reason)
-                && (crowded || known.last_seq.checked_add(1) == Some(new.first_seq))
-        });
-        let Some(known) = known else { return self.losses.push(new) };
-        known.first_seq = known.first_seq.min(new.first_seq);
-        known.last_seq = known.last_seq.max(new.last_seq);
-        known.count += new.count;
-        known.first_at = known.first_at.min(new.first_at);
-        known.last_at = known.last_at.max(new.last_at);
+        let alike = |known: &&mut LossRecord| (known.lane, known.reason) == (new.lane, new.reason);
+        match self.losses.iter_mut().rev().find(alike).filter(|_| crowded) {
+            Some(known) => known.widen(&new),
+            None => self.losses.push(new),
+        }
     }
 
     /// How far a lane has come; the latest mark counts.

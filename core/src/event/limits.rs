@@ -20,6 +20,10 @@ pub const BATCH_LOSSES_MAX: usize = 1_000;
 pub const BATCH_LANES_MAX: usize = 1_000;
 /// Largest encoded batch, in bytes, before decompression.
 pub const BATCH_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// How many times its packed form a compressed batch may unpack to, beyond [`BATCH_UNPACKED_FREE`].
+pub const BATCH_UNPACKED_RATIO_MAX: usize = 100;
+/// Bytes that a batch may unpack to in any case.
+pub const BATCH_UNPACKED_FREE: usize = 1024 * 1024;
 
 /// Attribute names that belong to the bus: [`crate::EventError::FieldReserved`].
 pub const RESERVED_NAMES: [&str; 4] = ["seq", "tenant", "producer", "__proto__"];

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veribus_core::codec::JoinedBatch;
+use veribus_core::event::limits::{BATCH_UNPACKED_FREE, BATCH_UNPACKED_RATIO_MAX};
 use veribus_core::transport::{Compression, Parcel, ParcelId};
 use veribus_core::{InstanceId, planted};
 
 use super::reader::Chunk;
 
-/// How much a collector unpacks of one byte at most, beyond what it always unpacks: docs/http-api.md.
-const RATIO_MAX: usize = 100;
-const RATIO_FREE_BYTES: usize = 1 << 20;
 /// Earlier ids of a parcel whose late receipt still counts.
 const EARLIER_IDS_MAX: usize = 4;
 
@@ -89,7 +87,7 @@ pub(crate) struct Flight {
 
 /// Whether a collector unpacks so much from so little: it takes more than a hundred times as much for an attack.
 fn is_believable(packed: usize, unpacked: usize) -> bool {
-    unpacked <= RATIO_FREE_BYTES.max(packed.saturating_mul(RATIO_MAX))
+    unpacked <= BATCH_UNPACKED_FREE.max(packed.saturating_mul(BATCH_UNPACKED_RATIO_MAX))
 }
 
 impl Flight {
@@ -148,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_a_collector_would_take_for_an_attack_goes_uncompressed() {
-        assert!(is_believable(100, RATIO_FREE_BYTES), "small ones always");
+        assert!(is_believable(100, BATCH_UNPACKED_FREE), "small ones always");
         assert!(is_believable(20_000, 2_000_000) && !is_believable(19_999, 2_000_000));
     }
 }

@@ -208,20 +208,9 @@ impl ForwardHandler {
 pub(crate) fn coalesce(ids: &[EventId], reason: LossReason, at: veribus_core::Timestamp) -> Vec<LossRecord> {
     let mut losses: Vec<LossRecord> = Vec::new();
     for id in ids {
-        let (lane, seq) = (id.lane(), id.seq());
-        match losses.last_mut() {
-            Some(last) if last.lane == lane && last.last_seq + 1 == seq => {
-                (last.last_seq, last.count) = (seq, last.count + 1);
-            }
-            _ => losses.push(LossRecord {
-                lane,
-                reason,
-                first_seq: seq,
-                last_seq: seq,
-                count: 1,
-                first_at: at,
-                last_at: at,
-            }),
+        let loss = LossRecord::of(id.lane(), id.seq(), reason, at);
+        if !losses.last_mut().is_some_and(|last| last.join(&loss)) {
+            losses.push(loss);
         }
     }
     losses

@@ -24,6 +24,7 @@ const INSTANCE: InstanceId = InstanceId(42);
 struct World {
     stored: BTreeMap<EventId, u32>,
     losses: Vec<(u64, LossReason)>,
+    lost: u64,
     lanes: Vec<LaneMark>,
     batches: Vec<Batch>,
     down: bool,
@@ -86,6 +87,7 @@ impl Transport for Line {
             *times += 1;
             if *times == 1 { receipt.stored += 1 } else { receipt.duplicates += 1 }
         }
+        world.lost += batch.losses.iter().map(|loss| loss.count).sum::<u64>();
         world.losses.extend(batch.losses.iter().map(|loss| (loss.first_seq, loss.reason)));
         world.lanes.extend(&batch.lanes);
         world.batches.push(batch);
@@ -283,6 +285,32 @@ fn a_full_spool_tells_those_who_wait_and_explains_the_hole() {
     collector.until(|world| world.losses.contains(&(51, LossReason::SpoolFull)));
     collector.has(50);
     assert_eq!(forwarder.watch().health().lost.get(LossReason::SpoolFull), 950);
+}
+
+#[test]
+fn a_long_loss_keeps_the_spool_below_its_ceiling_and_is_explained_by_the_next_process() {
+    let (root, collector) = (tempfile::tempdir().expect("a folder"), Collector::default());
+    collector.world().down = true;
+    let bytes_max = 24 << 10;
+    let settings = SpoolSettings { bytes_max, ..small(root.path()) };
+    let mut forwarder =
+        collector.builder().spool(settings).close_within(Duration::ZERO).build().expect("a forwarder");
+    for seq in 1..=3_000 {
+        forwarder.handle(&events(seq..=seq)).expect("never an error of the bus");
+    }
+    let taken = 3_000 - forwarder.watch().health().lost.get(LossReason::SpoolFull);
+    drop(forwarder);
+    let bytes = |file: std::fs::DirEntry| file.metadata().expect("a file").len();
+    let spool =
+        std::fs::read_dir(root.path()).expect("a folder").next().expect("a spool").expect("an entry").path();
+    let files = std::fs::read_dir(spool).expect("a folder").map(|file| file.expect("an entry"));
+    let on_disk: u64 =
+        files.filter(|file| file.path().extension().is_some_and(|kind| kind == "seg")).map(bytes).sum();
+    assert!(taken > 0 && on_disk <= bytes_max, "{taken} events, {on_disk} bytes of {bytes_max}");
+    collector.world().down = false;
+    let _next = collector.spooled(root.path());
+    collector.has(taken as usize);
+    collector.until(|world| world.lost == 3_000 - taken);
 }
 
 #[test]

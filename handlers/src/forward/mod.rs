@@ -1,5 +1,6 @@
 //! Events to a collector: kept on disk until its store has them, sent in batches, in order, again until receipted.
 
+mod accounts;
 mod adopt;
 mod cursor;
 mod disk;

@@ -338,6 +338,5 @@ fn id(instance: InstanceId, key: u64) -> EventId {
 
 /// One event that was lost.
 pub(crate) fn loss(key: u64, reason: LossReason, at: Timestamp) -> LossRecord {
-    let (lane, seq) = ((key >> 48) as u16, key & EventId::SEQ_MAX);
-    LossRecord { lane, reason, first_seq: seq, last_seq: seq, count: 1, first_at: at, last_at: at }
+    LossRecord::of((key >> 48) as u16, key & EventId::SEQ_MAX, reason, at)
 }

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use veribus_core::event::limits::{BATCH_LANES_MAX, BATCH_LOSSES_MAX};
+use veribus_core::event::limits::BATCH_LOSSES_MAX;
 use veribus_core::{Account, InstanceId, LossReason, LossRecord, Source};
 
+use super::accounts::Accounts;
+use super::error::ForwardError;
 use super::health::ForwardWatch;
 use super::reader::Chunk;
-use super::spool::{Encoded, Spool};
+use super::spool::{Encoded, Room, Spool};
 
 /// The sender stops sending so long before the deadline of a close, or a tenth of what is left, to end in order.
 const TO_END_IN: Duration = Duration::from_millis(100);
@@ -20,7 +22,9 @@ const GRACE: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     /// Losses and lane marks: they go ahead of events.
-    pub(crate) ahead: VecDeque<Account>,
+    pub(crate) ahead: Accounts,
+    /// Those of them that the spool has no room for: they are written down later.
+    unwritten: Accounts,
     /// Encoded events of a forwarder without a spool.
     pub(crate) memory: VecDeque<Encoded>,
     memory_bytes: usize,
@@ -114,11 +118,39 @@ impl Shared {
     /// Sends what is known of numbers ahead of events, and keeps it in `spool` until it is receipted.
     pub(crate) fn tell(&self, account: Account, spool: Option<&Spool>) {
         // First for the sender, then for the disk: what is read from the disk is always on its way already.
-        ahead(&mut self.waiting().ahead, account.clone());
-        if let Some(Err(error)) = spool.map(|spool| spool.append_account(&account)) {
-            self.watch.update(|health| health.last_error = Some(error.to_string()));
-        }
+        self.waiting().ahead.add(account.clone());
         self.wake();
+        let Some(spool) = spool else { return };
+        if !self.waiting().unwritten.is_empty() || !self.is_written(&account, spool, Room::Events) {
+            self.waiting().unwritten.add(account);
+        }
+    }
+
+    /// Writes down what the spool had no room for, as far as there is `room` now. What is not written is told as long
+    /// as this process lives, and a hole without an explanation afterwards.
+    pub(crate) fn write_down(&self, room: Room) {
+        let Some(spool) = &self.spool else { return };
+        let mut unwritten = std::mem::take(&mut self.waiting().unwritten);
+        while let Some(account) = unwritten.take() {
+            if !self.is_written(&account, spool, room) {
+                unwritten.put_back(account);
+                break;
+            }
+        }
+        let mut waiting = self.waiting();
+        let later = std::mem::replace(&mut waiting.unwritten, unwritten);
+        later.into_iter().for_each(|account| waiting.unwritten.add(account));
+    }
+
+    fn is_written(&self, account: &Account, spool: &Spool, room: Room) -> bool {
+        match spool.append_account(account, room) {
+            Ok(()) => true,
+            Err(ForwardError::SpoolFull { .. }) => false,
+            Err(error) => {
+                self.watch.update(|health| health.last_error = Some(error.to_string()));
+                false
+            }
+        }
     }
 
     /// Counts events as lost, and tells the collector.
@@ -158,86 +190,5 @@ impl Shared {
     pub(crate) fn ended(&self) {
         self.waiting().ended = true;
         self.changed.notify_all();
-    }
-}
-
-/// Adds an account to those that wait, to the last one where they become one: while nobody takes them, they must not
-/// pile up.
-fn ahead(waiting: &mut VecDeque<Account>, account: Account) {
-    let Some(last) = waiting.back_mut().filter(|last| last.instance == account.instance) else {
-        return waiting.push_back(account);
-    };
-    let has_room = last.losses.len() + account.losses.len() <= BATCH_LOSSES_MAX
-        && last.lanes.len() + account.lanes.len() <= BATCH_LANES_MAX;
-    if !has_room {
-        return waiting.push_back(account);
-    }
-    for mark in account.lanes {
-        match last.lanes.iter_mut().find(|known| known.lane == mark.lane) {
-            Some(known) => known.next_seq = known.next_seq.max(mark.next_seq),
-            None => last.lanes.push(mark),
-        }
-    }
-    for loss in account.losses {
-        let continues = |known: &&mut LossRecord| {
-            (known.lane, known.reason) == (loss.lane, loss.reason)
-                && known.last_seq.checked_add(1) == Some(loss.first_seq)
-        };
-        match last.losses.iter_mut().rev().find(continues) {
-            Some(known) => {
-                (known.last_seq, known.count) = (loss.last_seq, known.count + loss.count);
-                known.first_at = known.first_at.min(loss.first_at);
-                known.last_at = known.last_at.max(loss.last_at);
-            }
-            None => last.losses.push(loss),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use veribus_core::{InstanceId, LaneMark, LossReason, Timestamp};
-
-    use super::*;
-
-    #[test]
-    fn what_is_told_while_nobody_listens_stays_small_and_complete() {
-        let mut waiting = VecDeque::new();
-        for n in 0..5_000_u64 {
-            let (reason, at) = (LossReason::SpoolFull, Timestamp::from_seconds(n as i64));
-            let (first_seq, last_seq) = (n * 10, n * 10 + 9);
-            let loss =
-                LossRecord { lane: 3, reason, first_seq, last_seq, count: 10, first_at: at, last_at: at };
-            let lanes = vec![LaneMark { lane: 3, next_seq: last_seq + 1 }];
-            ahead(&mut waiting, Account { instance: InstanceId(7), losses: vec![loss], lanes });
-        }
-        assert_eq!(waiting.len(), 1);
-        assert_eq!(waiting[0].lanes, [LaneMark { lane: 3, next_seq: 50_000 }]);
-        let [loss] = &waiting[0].losses[..] else { panic!("one record: {:?}", waiting[0].losses) };
-        assert_eq!((loss.first_seq, loss.last_seq, loss.count), (0, 49_999, 50_000));
-        assert_eq!(
-            (loss.first_at, loss.last_at),
-            (Timestamp::from_seconds(0), Timestamp::from_seconds(4_999))
-        );
-    }
-
-    #[test]
-    fn no_account_grows_beyond_a_batch() {
-        let mut waiting = VecDeque::new();
-        for n in 0..5_000_u64 {
-            let (reason, at, seq) = (LossReason::SpoolFull, Timestamp::from_seconds(0), n * 2);
-            let loss = LossRecord {
-                lane: 3,
-                reason,
-                first_seq: seq,
-                last_seq: seq,
-                count: 1,
-                first_at: at,
-                last_at: at,
-            };
-            ahead(&mut waiting, Account { instance: InstanceId(7), losses: vec![loss], lanes: Vec::new() });
-        }
-        assert!(waiting.iter().all(|account| account.losses.len() <= BATCH_LOSSES_MAX));
-        assert_eq!(waiting.iter().map(|account| account.losses.len()).sum::<usize>(), 5_000);
     }
 }

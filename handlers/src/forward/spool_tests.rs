@@ -16,7 +16,7 @@ use super::disk::Disk;
 use super::error::ForwardError;
 use super::reader::{Reader, loss};
 use super::settings::SpoolSettings;
-use super::spool::{Encoded, Spool, SpoolState};
+use super::spool::{Encoded, Room, Spool, SpoolState};
 
 const INSTANCE: InstanceId = InstanceId(42);
 
@@ -186,7 +186,7 @@ fn a_dead_process_spool_is_sent_under_its_own_identity_and_removed() {
         losses: vec![loss(1 << 48 | 60, LossReason::QueueFull, Timestamp::from_seconds(1))],
         lanes: vec![LaneMark { lane: 1, next_seq: 61 }],
     };
-    old.append_account(&account).expect("appends");
+    old.append_account(&account, Room::Events).expect("appends");
     let dir = old.dir.clone();
     dies(old);
     let new = spool(root.path());
@@ -385,7 +385,9 @@ fn at_its_ceiling_a_spool_refuses_events_and_still_takes_the_explanation() {
     assert!(spool.health().bytes <= 12 << 10);
     let lost = loss(1 << 48 | (taken + 1), LossReason::SpoolFull, Timestamp::from_seconds(1));
     let account = Account { instance: INSTANCE, losses: vec![lost], lanes: vec![] };
-    spool.append_account(&account).expect("the reserve takes it");
+    let no_room = spool.append_account(&account, Room::Events);
+    assert!(matches!(no_room, Err(ForwardError::SpoolFull { .. })), "{no_room:?}");
+    spool.append_account(&account, Room::Reserve).expect("the reserve takes it");
     let (seen, lost) = drain(&spool, true, true);
     assert_eq!((seen.len() as u64, lost), (taken, vec![(taken + 1, LossReason::SpoolFull)]));
     spool.append(&events(taken + 2..=taken + 2)).expect("there is room again");

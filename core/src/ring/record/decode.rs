@@ -94,6 +94,47 @@ fn nanoseconds(seconds: u64, nanos: u32) -> Duration {
     Duration::from_nanos(all)
 }
 
+/// The texts by slot, and the attributes.
+///
+/// # Safety
+/// `table` stands where `encode` began the table of a record whose shape is `bits`.
+unsafe fn body(mut table: In<'_>, bits: u64) -> ([Option<Text>; Slot::COUNT], Attributes) {
+    let present = bits >> shape::TEXTS & ((1 << Slot::COUNT) - 1);
+    let count = (bits >> shape::ATTRIBUTES & 0x7f) as usize;
+    let constant_action = bits & shape::CONSTANT_ACTION != 0;
+    let addresses = if constant_action { ADDRESS } else { 0 };
+    let table_bytes = addresses + 2 * present.count_ones() as usize + ENTRY * count;
+    let mut bytes = In { bytes: table.bytes, at: table.at + table_bytes };
+
+    let mut texts = [const { None }; Slot::COUNT];
+    for (slot, text) in texts.iter_mut().enumerate().filter(|(slot, _)| present & 1 << slot != 0) {
+        // SAFETY: `encode` wrote a length for each bit and a `str` of it, or for a constant action its address.
+        *text = Some(unsafe {
+            if slot == Slot::Action as usize && constant_action {
+                constant(usize::from_ne_bytes(table.array()), table.len())
+            } else {
+                bytes.text(table.len()).into()
+            }
+        });
+    }
+    let mut attributes = Attributes::with_capacity(count);
+    for _ in 0..count {
+        let address = usize::from_ne_bytes(table.array());
+        let [name_len, tag] = table.array();
+        let len = table.len();
+        // SAFETY: `encode` wrote this entry, the name's `str` where there is no address of a constant's, and the value.
+        let (name, value) = unsafe {
+            let name = match address {
+                0 => bytes.text(name_len.into()).into(),
+                address => constant(address, name_len.into()),
+            };
+            (name, bytes.value(tag, len))
+        };
+        attributes.push_unchecked(name, value);
+    }
+    (texts, attributes)
+}
+
 /// The owned event of an inline record; `received` is its time where the caller gave none.
 ///
 /// `record` is what [`encode`] wrote: it comes from a ring, which has one kind of writer.
@@ -103,7 +144,6 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
     let is = |bit: u64| bits & bit != 0;
     let [family, severity, outcome] =
         [shape::FAMILY, shape::SEVERITY, shape::OUTCOME].map(|from| (bits >> from) as u8);
-    let present = bits >> shape::TEXTS & ((1 << Slot::COUNT) - 1);
 
     let trace = is(shape::TRACE).then(|| {
         let (trace_id, span_id) = (TraceId::from_bytes(input.array()), SpanId::from_bytes(input.array()));
@@ -120,38 +160,8 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
     let port = is(shape::PORT).then(|| u16::from_ne_bytes(input.array()));
     let measured = is(shape::MEASURED).then(|| f64::from_bits(input.u64()));
     let numbers = [shape::NUMBER_0, shape::NUMBER_1].map(|bit| is(bit).then(|| input.u64()));
-    let attributes = (bits >> shape::ATTRIBUTES & 0x7f) as usize;
-    let constant_action = is(shape::CONSTANT_ACTION);
-    let addresses = if constant_action { ADDRESS } else { 0 };
-    let table = addresses + 2 * present.count_ones() as usize + ENTRY * attributes;
-    let mut bytes = In { bytes: record, at: input.at + table };
-
-    let mut texts: [Option<Text>; Slot::COUNT] = [const { None }; Slot::COUNT];
-    for (slot, text) in texts.iter_mut().enumerate().filter(|(slot, _)| present & 1 << slot != 0) {
-        // SAFETY: `encode` wrote a length for each bit and a `str` of it, or for a constant action its address.
-        *text = Some(unsafe {
-            if slot == Slot::Action as usize && constant_action {
-                constant(usize::from_ne_bytes(input.array()), input.len())
-            } else {
-                bytes.text(input.len()).into()
-            }
-        });
-    }
-    let mut values = Attributes::with_capacity(attributes);
-    for _ in 0..attributes {
-        let address = usize::from_ne_bytes(input.array());
-        let [name_len, tag] = input.array();
-        let len = input.len();
-        // SAFETY: `encode` wrote this entry, the name's `str` where there is no address of a constant's, and the value.
-        let (name, value) = unsafe {
-            let name = match address {
-                0 => bytes.text(name_len.into()).into(),
-                address => constant(address, name_len.into()),
-            };
-            (name, bytes.value(tag, len))
-        };
-        values.push_unchecked(name, value);
-    }
+    // SAFETY: the table and the bytes begin here, and the bits are those of this record.
+    let (mut texts, attributes) = unsafe { body(input, bits) };
 
     let mut take = |slot: Slot| texts[slot as usize].take();
     let family = Family::KNOWN.into_iter().find(|f| *f as u8 == family).unwrap_or(Family::Unknown);
@@ -175,7 +185,7 @@ pub(crate) fn decode(record: &[u8], id: EventId, received: Timestamp) -> Verific
         target: take(Slot::TargetName).map(|name| Target { name, kind: kind_of_target }),
         trace: trace.flatten(),
         duration,
-        attributes: values,
+        attributes,
         extra: Extra::new(),
     }
 }

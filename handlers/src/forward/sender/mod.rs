@@ -15,12 +15,14 @@ use super::flight::{Flight, Progress, Turns};
 use super::health::Breaker;
 use super::reader::{Chunk, Reader};
 use super::shared::Shared;
-use super::spool::Spool;
+use super::spool::{Room, Spool};
 
 const SEND_WITHIN: Duration = Duration::from_secs(5);
 /// What nobody waits for is on the disk after this long.
 const SYNC_EVERY: Duration = Duration::from_millis(200);
 const ADOPT_EVERY: Duration = Duration::from_secs(30);
+/// What is known of losses goes into the reserve so often while the spool is full: days of it fit.
+const RESERVE_EVERY: Duration = Duration::from_secs(60);
 /// Failures in a row after which one parcel at a time tries.
 const FAILURES_MAX: u32 = 5;
 /// A body stays far below what every transport takes.
@@ -75,6 +77,7 @@ pub(crate) struct Sender {
     fill_at: Instant,
     sync_at: Instant,
     adopt_at: Instant,
+    reserve_at: Instant,
 }
 
 /// A random part of a pause that doubles with each failure.
@@ -100,7 +103,7 @@ impl Sender {
         let (streams, now) = (shared.spool.iter().map(own).collect(), Instant::now());
         let (transport, flights) = (None, VecDeque::new());
         let (parcels, turn, failures) = (0, 0, 0);
-        let [not_before, fill_at, sync_at, adopt_at] = [now; 4];
+        let [not_before, fill_at, sync_at, adopt_at, reserve_at] = [now; 5];
         Sender {
             shared,
             factory,
@@ -117,6 +120,7 @@ impl Sender {
             fill_at,
             sync_at,
             adopt_at,
+            reserve_at,
         }
     }
 
@@ -150,6 +154,7 @@ impl Sender {
         let now = Instant::now();
         if now >= self.sync_at {
             self.sync_at = now + SYNC_EVERY;
+            self.write_down(now);
             for stream in &self.streams {
                 if let Err(error) = stream.spool.sync() {
                     self.shared.watch.update(|health| health.last_error = Some(error.to_string()));
@@ -169,6 +174,15 @@ impl Sender {
         self.shared.watch.update(|health| {
             (health.looked, health.adopted, health.set_aside) = (true, adopted, orphans.set_aside);
         });
+    }
+
+    /// Writes down what the spool was too full for: at once where it has room again, else now and then into the reserve.
+    fn write_down(&mut self, now: Instant) {
+        self.shared.write_down(Room::Events);
+        if now >= self.reserve_at {
+            self.reserve_at = now + RESERVE_EVERY;
+            self.shared.write_down(Room::Reserve);
+        }
     }
 
     /// Makes parcels while the window has room; whether there may be more.
@@ -209,7 +223,7 @@ impl Sender {
 
     /// Losses first, then the spools in turn, so that an old backlog and live events both move.
     fn next_chunk(&mut self) -> Option<(Chunk, Option<u64>)> {
-        let ahead = self.shared.waiting().ahead.pop_front();
+        let ahead = self.shared.waiting().ahead.take();
         if let Some(account) = ahead {
             let mut chunk = Chunk::empty(account.instance, self.shared.source.clone());
             (chunk.losses, chunk.lanes) = (account.losses, account.lanes);
@@ -308,8 +322,9 @@ impl Sender {
             let is_read = own.all(|stream| stream.reader.is_at_end(spool));
             none_ahead && !on_its_way && is_read && spool.health().pending == 0
         };
-        if let Some(spool) = self.shared.spool.as_ref().filter(is_sent) {
-            spool.remove();
+        match self.shared.spool.as_ref().filter(is_sent) {
+            Some(spool) => spool.remove(),
+            None => self.shared.write_down(Room::Last),
         }
         let left = self.shared.watch.health().in_memory;
         if left > 0 {

@@ -14,6 +14,17 @@ use super::{Active, Encoded, Segment, Spool, State};
 /// What was appended and not synced is also in memory, so that a failed sync loses none of it; not more than this.
 const UNSYNCED_BYTES_MAX: usize = 8 << 20;
 
+/// How far an account may fill the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// As far as events.
+    Events,
+    /// Into the reserve, which is for this; the last word has its room afterwards too.
+    Reserve,
+    /// To the ceiling: the spool is left.
+    Last,
+}
+
 impl Spool {
     /// Appends events of one instance: all of them or none.
     ///
@@ -39,11 +50,11 @@ impl Spool {
         result
     }
 
-    /// Appends what is known of numbers; the reserve is for this.
+    /// Appends what is known of numbers.
     ///
     /// # Errors
-    /// [`ForwardError::Io`] if even the reserve is used up.
-    pub(crate) fn append_account(&self, account: &Account) -> Result<(), ForwardError> {
+    /// [`ForwardError::SpoolFull`] beyond `room`, or [`ForwardError::Io`] if even the reserve is used up.
+    pub(crate) fn append_account(&self, account: &Account, room: Room) -> Result<(), ForwardError> {
         let Account { instance, losses, lanes } = account;
         let batch =
             JoinedBatch { source: &self.source, instance: *instance, ids: &[], events: &[], losses, lanes };
@@ -51,6 +62,7 @@ impl Spool {
         if batch.encode_msgpack(&mut payload).is_err() {
             return Ok(());
         }
+        self.has(room, payload.len() as u64)?;
         let record = (Kind::Account, DURABLE, 0, &payload[..]);
         let wanted = payload.len() + record::OVERHEAD;
         let first = self.write(self.state(), *instance, std::iter::once(record), wanted);
@@ -61,6 +73,18 @@ impl Spool {
             reserve.truncate(0).map_err(ForwardError::io("free the reserve of", &self.dir))?;
         }
         self.write(self.state(), *instance, std::iter::once(record), wanted)
+    }
+
+    /// Whether an account of so many bytes fits `room`, with a segment that may begin with it.
+    fn has(&self, room: Room, payload: u64) -> Result<(), ForwardError> {
+        let (bytes, bytes_max) = (self.state().bytes, self.settings.bytes_max);
+        let wanted = HEADER + 2 * (payload + record::OVERHEAD as u64);
+        let fits = match room {
+            Room::Events => bytes + wanted <= bytes_max.saturating_sub(self.settings.reserve_bytes),
+            Room::Reserve => bytes + 4 * wanted <= bytes_max,
+            Room::Last => bytes + wanted <= bytes_max,
+        };
+        if fits { Ok(()) } else { Err(ForwardError::SpoolFull { bytes, bytes_max }) }
     }
 
     fn write<'a>(

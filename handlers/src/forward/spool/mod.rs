@@ -6,6 +6,8 @@ mod append;
 mod free;
 mod sync;
 
+pub(crate) use append::Room;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -14,7 +14,7 @@ use super::super::adopt::{Strangers, segments, spool_id};
 use super::super::error::ForwardError;
 use super::super::reader::{Chunk, Reader};
 use super::super::settings::SpoolSettings;
-use super::super::spool::{Encoded, Spool};
+use super::super::spool::{Encoded, Room, Spool};
 use super::check::{SpoolCheck, check};
 
 /// Where damaged spools go, beside the others.
@@ -131,7 +131,7 @@ fn copy(old: &Spool, rng: &dyn Rng) -> Result<Copied, ForwardError> {
         copied.events += ids.len() as u64;
         copied.losses += losses.iter().filter(|loss| loss.reason == LossReason::SpoolCorrupt).count() as u64;
         if !losses.is_empty() || !lanes.is_empty() {
-            spool.append_account(&Account { instance, losses, lanes })?;
+            spool.append_account(&Account { instance, losses, lanes }, Room::Last)?;
         }
         let durable = vec![true; ids.len()];
         spool.append(&Encoded { ids, durable, ends, bytes: events })?;
