@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use axum::http::StatusCode;
+use veribus_core::event::limits::{BATCH_UNPACKED_FREE, BATCH_UNPACKED_RATIO_MAX};
 use veribus_core::transport::Compression;
 use zstd::stream::read::Decoder;
 
