@@ -34,8 +34,7 @@ pub(crate) fn stay_within_their_record() -> Answer {
     let mut counts = Vec::new();
     for (task, recorded) in &record {
         let recorded = recorded.as_u64().ok_or(format!("`{RECORD}`: `{task}` is not a number"))?;
-        let [few, many] = TIMES.map(|times| count(&program, task, times));
-        let each = many?.saturating_sub(few?) / (TIMES[1] - TIMES[0]);
+        let each = each(&program, task)?;
         say(&format!("{each:>6} instructions, {recorded:>6} recorded: {task}"));
         counts.push(format!("{task} {each}"));
         if each * 100 > recorded * (100 + TOLERANCE_PERCENT) {
@@ -61,17 +60,34 @@ fn build() -> Result<PathBuf, String> {
     path.ok_or("cargo built no program `instructions`".to_owned())
 }
 
-/// Instructions of the main thread while it does `task` so many times.
-fn count(program: &Path, task: &str, times: u64) -> Result<u64, String> {
+/// The thread, in the order in which they start, that does a task, and how often it is counted: how the dispatcher's
+/// work falls into passes is for the scheduler to say, so that the least of some counts is the one to hold on to.
+fn thread_of(task: &str) -> (u32, usize) {
+    if task.starts_with("drain") { (2, 4) } else { (1, 1) }
+}
+
+/// Instructions that `task` takes each time.
+fn each(program: &Path, task: &str) -> Result<u64, String> {
+    let (thread, counts) = thread_of(task);
+    let mut least = u64::MAX;
+    for _ in 0..counts {
+        let [few, many] = TIMES.map(|times| count(program, task, times, thread));
+        least = least.min(many?.saturating_sub(few?) / (TIMES[1] - TIMES[0]));
+    }
+    Ok(least)
+}
+
+/// Instructions of the thread that does `task` so many times.
+fn count(program: &Path, task: &str, times: u64, thread: u32) -> Result<u64, String> {
     let out = workspace::scratch()?.join(format!("callgrind-{}", std::process::id()));
     let file = format!("--callgrind-out-file={}", out.display());
     let times = times.to_string();
     let program = program.to_string_lossy();
     let arguments = ["--tool=callgrind", "--separate-threads=yes", &file, &program, task, &times];
     Run::program("valgrind", &arguments).capture()?;
-    let main_thread = PathBuf::from(format!("{}-01", out.display()));
-    let text = fs::read_to_string(&main_thread)
-        .map_err(|error| format!("cannot read `{}`: {error}", main_thread.display()))?;
+    let counted = PathBuf::from(format!("{}-{thread:02}", out.display()));
+    let text = fs::read_to_string(&counted)
+        .map_err(|error| format!("cannot read `{}`: {error}", counted.display()))?;
     let totals = text.lines().find_map(|line| line.strip_prefix("totals: "));
     for thread in 1..100 {
         if fs::remove_file(format!("{}-{thread:02}", out.display())).is_err() {

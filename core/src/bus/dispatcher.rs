@@ -16,6 +16,7 @@ use super::confirm::Confirm;
 use super::delivery::Delivery;
 use super::engine::{Command, Engine};
 use super::lane::{LaneReader, Side};
+use super::pool::Pool;
 use super::slot::Slot;
 use super::worker::fence;
 use crate::account::LaneMark;
@@ -32,7 +33,7 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Sleep between passes while events come.
 const PAUSE_BUSY: Duration = Duration::from_micros(500);
 /// Longest sleep: bounds how long an event waits for its handler, and what an idle bus costs.
-const PAUSE_IDLE: Duration = Duration::from_millis(8);
+const PAUSE_IDLE: Duration = Duration::from_millis(10);
 
 /// How often handlers hear how far the lanes have come, while they move.
 const MARKS_EVERY: Duration = Duration::from_secs(1);
@@ -55,6 +56,7 @@ struct Dispatcher {
     slots: Vec<Arc<Slot>>,
     patience: Duration,
     batch: Vec<Arc<VerificationEvent>>,
+    pool: Pool,
     /// Bytes of these, about, all together and each: of their records, or of what travelled beside these.
     batch_bytes: usize,
     sizes: Vec<usize>,
@@ -91,6 +93,7 @@ impl Dispatcher {
             slots: Vec::new(),
             patience,
             batch: Vec::with_capacity(BATCH_EVENTS),
+            pool: Pool::default(),
             batch_bytes: 0,
             sizes: Vec::with_capacity(BATCH_EVENTS),
             confirms: Vec::new(),
@@ -117,6 +120,9 @@ impl Dispatcher {
                 self.slots.iter().for_each(|slot| slot.queue.close());
                 stop.iter().for_each(|stopped: &Arc<Confirm>| stopped.done());
                 return;
+            }
+            if taken == 0 {
+                self.pool.rest();
             }
             pause = if taken > 0 { PAUSE_BUSY } else { (pause * 2).min(PAUSE_IDLE) };
             if !self.engine.pending.load(Ordering::Acquire) {
@@ -287,7 +293,8 @@ impl Dispatcher {
         if let Some(confirm) = side.confirm {
             self.confirms.push((self.batch.len(), confirm));
         }
-        self.batch.push(Arc::new(event));
+        let event = self.pool.share(event);
+        self.batch.push(event);
     }
 
     /// Gives the batch to every handler that wants some of it.
@@ -334,6 +341,7 @@ impl Dispatcher {
                 self.patience,
             );
         }
+        self.pool.handed(batch);
     }
 }
 

@@ -17,6 +17,7 @@ mod fork_tests;
 mod health;
 mod inside;
 mod lane;
+mod pool;
 mod receipt;
 #[cfg(test)]
 mod round_trip_tests;

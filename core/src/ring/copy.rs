@@ -37,17 +37,27 @@ pub(super) unsafe fn put(to: *mut u8, bytes: &[u8]) -> *mut u8 {
     }
 }
 
-/// Asks for the cache lines of the `LINES` that begin at `at`, to be written soon: where the reader had them last, they
-/// come from its core while the writer does other things. Any address will do, what is not memory is ignored.
+/// Asks for the five cache lines that begin at `at`, those of a typical record, to be written soon: where the reader had
+/// them last, they come from its core while the writer does other things. Any address will do, what is not memory is
+/// ignored.
 #[inline(always)]
-pub(super) fn prefetch<const LINES: usize>(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    for line in 0..LINES {
-        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        // SAFETY: a prefetch touches no memory and cannot fault.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(at.wrapping_add(64 * line).cast()) };
+pub(super) fn prefetch_record(at: *const u8) {
+    // `_mm_prefetch::<_MM_HINT_ET0>` asks for a line to *read*, unless the whole program is built for a newer processor:
+    // the write would have to ask again. Where `prefetchw` is not known it does nothing.
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch changes no memory, no register and no flag, and cannot fault.
+    unsafe {
+        std::arch::asm!(
+            "prefetchw [{at}]",
+            "prefetchw [{at} + 64]",
+            "prefetchw [{at} + 128]",
+            "prefetchw [{at} + 192]",
+            "prefetchw [{at} + 256]",
+            at = in(reg) at,
+            options(nostack, preserves_flags, readonly),
+        );
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     let _ = at;
 }
 

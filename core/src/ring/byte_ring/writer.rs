@@ -2,14 +2,12 @@
 
 use std::ptr::NonNull;
 
-use super::super::copy::prefetch;
+use super::super::copy::prefetch_record;
 use super::segment::Segment;
 use super::{Arc, CLASSES, HEADER, Limits, Memory, Ordering, PARTS, Shared, record_bytes};
 
-/// How far ahead of a record its successors' memory is asked for, in bytes, and how many cache lines of it: those of
-/// a typical record.
-const AHEAD: usize = 1024;
-const RECORD_LINES: usize = 5;
+/// How far ahead of a record its successors' memory is asked for, in bytes.
+const AHEAD: u64 = 2048;
 
 /// The writing end.
 pub(crate) struct Writer {
@@ -123,8 +121,8 @@ impl Writer {
         // behind the end. The region [tail, tail + whole) is ours alone: the reader stops at the tail last
         // stored, and has left it since `head_seen` says that no byte of it is in use. The bytes were zeroed.
         unsafe {
+            prefetch_record(self.base.as_ptr().wrapping_add(((self.tail + AHEAD) & self.mask) as usize));
             let record = self.base.add(at);
-            prefetch::<RECORD_LINES>(record.as_ptr().wrapping_add(AHEAD));
             record.cast::<[u8; HEADER]>().write((whole as u32).to_ne_bytes());
             Some(NonNull::slice_from_raw_parts(record.add(HEADER), len).as_mut())
         }
