@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { Forwarder, init, security, trace, VerificationEventBus } from "veribus";
 
 import { Broker, Collector, needs, plainEnvironment } from "./servers.mjs";
-import { balance, folder, HERE, program, until } from "./support.mjs";
+import { atLeast, balance, fault, folder, HERE, program, until } from "./support.mjs";
 
 const HEADER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const collectorIsThere = needs("veribus");
@@ -164,7 +164,7 @@ const ENDINGS = {
 
 for (const [ending, [last, status]] of Object.entries(ENDINGS)) {
   for (const isUp of [true, false]) {
-    test(`FM-24: durable events survive the end of a process by ${ending}, the collector ${isUp ? "up" : "down"}`, collectorIsThere, async () => {
+    fault(`FM-24: durable events survive the end of a process by ${ending}, the collector ${isUp ? "up" : "down"}`, collectorIsThere, async () => {
       const home = folder();
       const collector = await new Collector(join(home, "data")).start();
       if (!isUp) {
@@ -188,7 +188,7 @@ for (const [ending, [last, status]] of Object.entries(ENDINGS)) {
   }
 }
 
-test("FM-24: worker_threads have spools of their own in one folder; one that is terminated leaves what it confirmed", collectorIsThere, async () => {
+fault("FM-24: worker_threads have spools of their own in one folder; one that is terminated leaves what it confirmed", collectorIsThere, async () => {
   const home = folder();
   const collector = await new Collector(join(home, "data")).start();
   const ended = await scene(collector, home, `
@@ -220,7 +220,7 @@ test("FM-24: worker_threads have spools of their own in one folder; one that is 
   assert.equal(producers.length, 5);
 });
 
-test("FM-24: cluster workers have spools of their own, a killed one leaves what it confirmed", collectorIsThere, async () => {
+fault("FM-24: cluster workers have spools of their own, a killed one leaves what it confirmed", collectorIsThere, async () => {
   const home = folder();
   const collector = await new Collector(join(home, "data")).start();
   await collector.kill();
@@ -315,3 +315,5 @@ for (const kind of ["nats", "redis"]) {
     await arrived(collector, { ...expected(["a"], 100), confirmed: 1 });
   });
 }
+
+atLeast("FM-24", 26);

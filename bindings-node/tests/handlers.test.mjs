@@ -1,4 +1,4 @@
-// Handlers: batches, sync and async; what they throw is caught, counted and quarantined; FM-17 and FM-18.
+// Handlers: batches, sync and async; the built-in ones; what is no handler. What they may do wrong: misbehaving.test.mjs.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import {
   AlertHandler, auditVerify, AuditLogger, authentication, failures, MetricsCollector, Retry, security, VerificationEventBus,
 } from "veribus";
 
-import { balance, captured, folder, until } from "./support.mjs";
+import { captured, fault, folder, until } from "./support.mjs";
 
 test("an object handles batches, is flushed, and hears the end", async () => {
   const heard = [];
@@ -68,36 +68,6 @@ test("kinds and atLeast filter before JavaScript is woken", async () => {
   assert.deepEqual([handler.filtered, handler.handled], [2, 1]);
 });
 
-const THROWN = {
-  "an error": () => { throw new Error("broken"); },
-  "a text": () => { throw "broken"; },
-  "undefined": () => { throw undefined; },
-  "an object without a prototype": () => { throw Object.create(null); },
-  "an error whose message throws": () => { throw Object.defineProperty(new Error(), "message", { get() { throw 1; } }); },
-  "a rejection": async () => { throw new Error("broken"); },
-  "too deep a recursion": function deep() { return deep() + 1; },
-};
-
-for (const [what, broken] of Object.entries(THROWN)) {
-  test(`FM-17: a handler that throws ${what} is quarantined, and its neighbour goes on`, async () => {
-    const { bus, seen } = captured();
-    bus.registerHandler(broken, { name: "broken" });
-    let published = 0;
-    await until(() => {
-      bus.publish(authentication("login"));
-      published += 1;
-      return bus.health().handlers.find((handler) => handler.name === "broken").state === "quarantined";
-    }, "the quarantine");
-    await bus.flush({ timeoutMs: 5000 });
-    await until(() => seen.length === published, "the neighbour's events");
-    const health = bus.health();
-    const found = health.handlers.find((handler) => handler.name === "broken");
-    assert.ok(found.failures >= 5 && found.panics >= 5, JSON.stringify(found));
-    assert.equal(typeof found.lastError, "string");
-    assert.deepEqual(balance(health).handlers, [health.accepted, health.accepted]);
-  });
-}
-
 test("a bad event costs itself alone", async () => {
   const seen = [];
   const bus = new VerificationEventBus(100);
@@ -133,74 +103,7 @@ test("Retry is given the rest again", async () => {
   await bus.close();
 });
 
-for (const [what, publish] of Object.entries({
-  "at once": (bus) => void bus.publish(authentication("echo")),
-  "behind an await": async (bus) => {
-    await null;
-    bus.publish(authentication("echo"));
-  },
-})) {
-  test(`FM-18: a handler that publishes to itself ${what} is cut at depth 8`, async () => {
-    const bus = new VerificationEventBus(1000);
-    let calls = 0;
-    bus.registerHandler((events) => {
-      calls += events.length;
-      return publish(bus);
-    });
-    bus.publish(authentication("first"));
-    await until(() => bus.health().dropped.loop_limit === 1, "the cut");
-    await bus.flush();
-    assert.equal(calls, 9, "the first, and eight answers");
-    await bus.close();
-  });
-}
-
-test("FM-18: two handlers that publish to each other are cut too", async () => {
-  const one = new VerificationEventBus(100);
-  const two = new VerificationEventBus(100);
-  let calls = 0;
-  one.registerHandler(() => void (calls++, two.publish(authentication("ping"))));
-  two.registerHandler(() => void (calls++, one.publish(authentication("pong"))));
-  one.publish(authentication("first"));
-  await until(async () => {
-    const before = calls;
-    await one.flush();
-    await two.flush();
-    return before === calls && calls > 0 && (one.health().dropped.loop_limit ?? two.health().dropped.loop_limit ?? 0) > 0;
-  }, "the end of the circle");
-  await one.close();
-  await two.close();
-});
-
-test("FM-18: a handler closes its bus, unregisters itself and registers others without waiting for itself", async () => {
-  const bus = new VerificationEventBus(100);
-  const others = [];
-  const id = bus.registerHandler(async (events) => {
-    if (others.length === 0) {
-      bus.registerHandler((batch) => void others.push(...batch), { name: "other" });
-      others.push("registered");
-    }
-    if (events.some((event) => event.action === "leave")) {
-      bus.unregisterHandler(id);
-    }
-  });
-  bus.publish(authentication("first"));
-  await until(() => others.length > 0);
-  bus.publish(authentication("leave"));
-  await until(() => bus.health().handlers.length === 1, "the handler's leave");
-  const closing = new VerificationEventBus(100);
-  let report;
-  closing.registerHandler(async () => {
-    report = await closing.close({ timeoutMs: 5000 });
-  });
-  closing.publish(authentication("end"));
-  await until(() => report !== undefined, "the close");
-  assert.equal(report.closingFromHandler, true);
-  await until(() => closing.health().closed);
-  await bus.close();
-});
-
-test("BAD-18: what is no handler, and a name that is taken", () => {
+fault("BAD-18: what is no handler, and a name that is taken", () => {
   const { bus } = captured({}, { name: "capture" });
   for (const wrong of [undefined, null, 5, "print", {}, { handle: 1 }, class Handler {}]) {
     assert.throws(() => bus.registerHandler(wrong), { code: "HND_NOT_CALLABLE" }, String(wrong));

@@ -8,7 +8,7 @@ import { test } from "node:test";
 
 import { auditVerify } from "veribus";
 
-import { folder, HERE, program } from "./support.mjs";
+import { atLeast, fault, folder, HERE, program } from "./support.mjs";
 
 const home = folder();
 let count = 0;
@@ -45,7 +45,7 @@ for (const [what, body, code] of [
   ["a close that was awaited", "publish(500); await bus.close(); process.exit(0);", 0],
 ]) {
   for (let round = 0; round < 2; round++) {
-    test(`FM-24: a process that ends by ${what} has lost nothing (round ${round + 1})`, async () => {
+    fault(`FM-24: a process that ends by ${what} has lost nothing (round ${round + 1})`, async () => {
       const { path, source } = scene(body);
       const ended = await program(source);
       assert.deepEqual([ended.code, ended.signal], [code, null], ended.stderr);
@@ -85,7 +85,7 @@ test("a registered handler alone does not keep a process alive", async () => {
   assert.ok(Date.now() - begun < 10_000);
 });
 
-test("FM-24: an event loop that is blocked holds up nothing but handlers in JavaScript", async () => {
+fault("FM-24: an event loop that is blocked holds up nothing but handlers in JavaScript", async () => {
   const { path, source } = scene(`
     import { readFileSync } from "node:fs";
     publish(100);
@@ -108,7 +108,7 @@ test("FM-24: an event loop that is blocked holds up nothing but handlers in Java
 });
 
 for (const [what, end] of [["terminate", "worker.terminate()"], ["its own process.exit", "worker.postMessage('exit')"], ["its own end", "worker.postMessage('end')"]]) {
-  test(`FM-24: a worker that ends by ${what} takes nobody with it`, async () => {
+  fault(`FM-24: a worker that ends by ${what} takes nobody with it`, async () => {
     const inner = join(home, `worker-${++count}.log`);
     const { path, source } = scene(`
       import { once } from "node:events";
@@ -154,7 +154,7 @@ for (const [what, end] of [["terminate", "worker.terminate()"], ["its own proces
   });
 }
 
-test("FM-24: workers come and go under load, and the process lives", async () => {
+fault("FM-24: workers come and go under load, and the process lives", async () => {
   const { source } = scene(`
     import { once } from "node:events";
     import { Worker } from "node:worker_threads";
@@ -178,13 +178,13 @@ test("FM-24: workers come and go under load, and the process lives", async () =>
   assert.match(ended.stdout, /given 600/);
 });
 
-test("FM-24: cluster workers have buses of their own, and a killed one takes nobody with it", () => {
+fault("FM-24: cluster workers have buses of their own, and a killed one takes nobody with it", () => {
   const ran = spawnSync(process.execPath, [join(HERE, "programs", "cluster.mjs")], { encoding: "utf8", timeout: 30_000 });
   assert.equal(ran.status, 0, ran.stderr);
   assert.match(ran.stdout, /instances 3\nworker 0\nprimary 1/);
 });
 
-test("FM-24: the garbage collector under pressure moves nothing that is published", async () => {
+fault("FM-24: the garbage collector under pressure moves nothing that is published", async () => {
   const { path, source } = scene(`
     import v8 from "node:v8";
     v8.setFlagsFromString("--expose-gc");
@@ -205,7 +205,7 @@ test("FM-24: the garbage collector under pressure moves nothing that is publishe
   assert.match(ended.stdout, /given 800/);
 });
 
-test("FM-24: SIGKILL loses nothing that was confirmed", async () => {
+fault("FM-24: SIGKILL loses nothing that was confirmed", async () => {
   for (let round = 0; round < 3; round++) {
     const { path, source } = scene(`
       for (let n = 0; ; n++) {
@@ -221,3 +221,5 @@ test("FM-24: SIGKILL loses nothing that was confirmed", async () => {
     }
   }
 });
+
+atLeast("FM-24", 22);

@@ -1,10 +1,11 @@
 // What the tests share: a bus with a handler that keeps what it gets, child processes, and waiting on conditions.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after } from "node:test";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { VerificationEventBus } from "veribus";
@@ -75,4 +76,18 @@ export function balance(health) {
     attempted: health.accepted + sum(health.dropped) + health.rejected + health.returned,
     handlers: health.handlers.map((found) => found.filtered + found.handled + sum(found.lost) + found.queued),
   };
+}
+
+const tried = new Map();
+
+/** A test that is named for a fault of docs/node-tests.md: `FM-24: a worker that …`. */
+export function fault(name, ...rest) {
+  const id = name.slice(0, name.indexOf(":"));
+  tried.set(id, (tried.get(id) ?? 0) + 1);
+  return test(name, ...rest);
+}
+
+/** Stands behind the tests of a file: so many of them were for this fault. */
+export function atLeast(id, least) {
+  test(`${id} was tried at least ${least} times here`, () => assert.ok((tried.get(id) ?? 0) >= least, `${tried.get(id)}`));
 }

@@ -130,3 +130,22 @@ test("a closed bus changes nothing for the check", async () => {
   assert.equal(closed.verify("x", () => 7), 7);
   assert.equal(closed.health().dropped.closed, 1);
 });
+
+test("what throws whatever is asked of it passes on as it is, and the check has failed", async () => {
+  const hostile = new Proxy({}, { get() { throw new Error("no"); }, getPrototypeOf() { throw new Error("no"); } });
+  const error = Object.defineProperty(new Error(), "name", { value: 5 });
+  for (const thrown of [hostile, error]) {
+    let caught;
+    try {
+      bus.verify("jwt", () => { throw thrown; });
+    } catch (found) {
+      caught = found;
+    }
+    assert.ok(caught === thrown);
+    const [found] = await bus.verify("jwt", async () => { throw thrown; }).then(() => [], (rejected) => [rejected]);
+    assert.ok(found === thrown);
+  }
+  assert.ok(bus.verify("jwt", () => hostile) === hostile);
+  await bus.flush();
+  assert.deepEqual(seen.map((event) => event.outcome), ["failure", "failure", "failure", "failure", "success"]);
+});

@@ -168,6 +168,7 @@ export class VerificationEventBus {
     return report;
   }
 
+  /** Closes the bus where `await using` leaves it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

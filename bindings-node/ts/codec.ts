@@ -18,10 +18,12 @@ export class Batch {
     this.#native = decoded;
   }
 
+  /** Name of the service that sent it. */
   get service(): string {
     return this.#native.service;
   }
 
+  /** Its events. */
   get events(): VerificationEvent[] {
     return this.#native.lines.map(fromLine);
   }

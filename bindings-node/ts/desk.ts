@@ -46,14 +46,16 @@ export function forget(question: number): void {
   asked.delete(question);
 }
 
-function described(thrown: unknown): string {
+/** What was thrown, in words, and what a `Retry` says of it; a proxy throws whatever is asked of it. */
+function described(thrown: unknown): [text: string, done?: number] {
   try {
     if (thrown instanceof Error) {
-      return `${thrown.name}: ${thrown.message}`.slice(0, 1024);
+      const text = `${thrown.name}: ${thrown.message}`.slice(0, 1024);
+      return thrown instanceof Retry ? [text, thrown.done] : [text];
     }
-    return `threw ${typeof thrown}: ${String(thrown)}`.slice(0, 1024);
+    return [`threw ${typeof thrown}: ${String(thrown)}`.slice(0, 1024)];
   } catch {
-    return "threw something that cannot be shown";
+    return ["threw something that cannot be shown"];
   }
 }
 
@@ -64,8 +66,7 @@ function answer(job: number, thrown?: { thrown: unknown }): void {
   if (thrown === undefined) {
     native.answer(job);
   } else {
-    const done = thrown.thrown instanceof Retry ? thrown.thrown.done : undefined;
-    native.answer(job, described(thrown.thrown), done);
+    native.answer(job, ...described(thrown.thrown));
   }
 }
 
@@ -91,20 +92,24 @@ function perform({ of, what, text }: Work): unknown {
 /** Does one piece of work; `last` if no promise can be waited for any more. @internal */
 export function work(piece: Work, last = false): void {
   const { job } = piece;
-  let result: unknown;
+  let result: Promise<unknown> | undefined;
   try {
-    result = piece.what === "told" ? perform(piece) : inJob(job, () => perform(piece));
+    const returned = piece.what === "told" ? perform(piece) : inJob(job, () => perform(piece));
+    // Inside of the fence: what was returned may throw when it is asked whether it is a promise.
+    if (typeof (returned as PromiseLike<unknown> | null)?.then === "function") {
+      result = Promise.resolve(returned);
+    }
   } catch (thrown) {
     answer(job, { thrown });
     return;
   }
-  if (typeof (result as PromiseLike<unknown> | null)?.then !== "function") {
+  if (result === undefined) {
     answer(job);
   } else if (last) {
-    Promise.resolve(result).catch(() => undefined);
+    result.catch(() => undefined);
     answer(job, { thrown: new Error("the process is exiting and cannot wait for a promise") });
   } else {
-    Promise.resolve(result).then(
+    result.then(
       () => answer(job),
       (thrown: unknown) => answer(job, { thrown }),
     );

@@ -42,18 +42,22 @@ export class TraceContext {
     return this.traceparent.slice(36, 52);
   }
 
+  /** The flags; the lowest bit says that the trace is sampled. */
   get flags(): number {
     return Number.parseInt(this.traceparent.slice(53), 16);
   }
 
+  /** Whether somebody upstream keeps the trace. */
   get sampled(): boolean {
     return (this.flags & 1) === 1;
   }
 
+  /** The `traceparent` header. */
   toString(): string {
     return this.traceparent;
   }
 
+  /** The `traceparent` header. */
   toJSON(): string {
     return this.traceparent;
   }

@@ -116,15 +116,29 @@ function cut(text: string): string {
 
 /** What a thrown value says of the check: aborted is unknown, everything else a failure. */
 function judged(thrown: unknown): Found {
-  if (!(thrown instanceof Error)) {
-    return { outcome: "failure", reason: "thrown", message: typeof thrown === "string" ? cut(thrown) : undefined };
+  try {
+    return thrown instanceof Error ? judgedError(thrown) : { outcome: "failure", reason: "thrown", message: typeof thrown === "string" ? cut(thrown) : undefined };
+  } catch {
+    // It throws whatever is asked of it; the caller gets it as it is.
+    return { outcome: "failure", reason: "thrown" };
   }
+}
+
+function judgedError(thrown: Error): Found {
   const code = (thrown as NodeJS.ErrnoException).code;
   if (thrown.name === "AbortError") {
     return { outcome: "unknown", reason: "cancelled" };
   }
   const message = cut(String(thrown.message));
   return { outcome: "failure", reason: cut(typeof code === "string" && code !== "" ? code : thrown.name), message: message === "" ? undefined : message };
+}
+
+function isPromise(result: unknown): boolean {
+  try {
+    return typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function";
+  } catch {
+    return false;
+  }
 }
 
 /** @internal */
@@ -147,7 +161,7 @@ export function verifyOn<T>(bus: VerificationEventBus, action: string, fields: V
     end(judged(thrown));
     throw thrown;
   }
-  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then === "function") {
+  if (isPromise(result)) {
     return (result as unknown as PromiseLike<unknown>).then(
       (answer) => {
         end(answer === false ? REFUSED : PASSED);

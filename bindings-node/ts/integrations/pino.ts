@@ -47,6 +47,7 @@ export class PinoStream extends Writable {
     return this.#records.refused;
   }
 
+  /** Takes lines as pino writes them. @internal */
   override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#lines(chunk.toString());
     done();

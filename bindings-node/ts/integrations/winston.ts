@@ -33,6 +33,7 @@ export class VeribusTransport extends Transport {
     return this.#records.refused;
   }
 
+  /** Publishes one record; winston calls it. */
   override log(info: { level: string; message: unknown; [name: string]: unknown }, next: () => void): void {
     const { level, message, ...rest } = info;
     this.#records.publish(message, SEVERITIES[level] ?? "informational", rest);
