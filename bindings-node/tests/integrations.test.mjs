@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 
 import "reflect-metadata";
+import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { serve as serveHono } from "@hono/node-server";
 import { Controller, ForbiddenException, Get, Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
@@ -20,6 +21,7 @@ import { veribus as expressVeribus } from "veribus/express";
 import fastifyVeribus from "veribus/fastify";
 import { veribus as honoVeribus } from "veribus/hono";
 import { useVeribus, Verified } from "veribus/nestjs";
+import { VeribusLogRecordProcessor } from "veribus/opentelemetry";
 import { pinoStream } from "veribus/pino";
 import { VeribusTransport } from "veribus/winston";
 import winston from "winston";
@@ -215,6 +217,28 @@ test("a winston transport publishes records beside the lines", async () => {
     ["login", "medium", "alice", { "log.message": "login failed", tenant_id: "t-1" }],
   );
   assert.deepEqual([seen[1].severity, seen.length, transport.refused], ["informational", 2, 1]);
+});
+
+test("OpenTelemetry log records become events beside the exporters, and a bad one costs itself alone", async () => {
+  const exporter = new InMemoryLogRecordExporter();
+  const processor = new VeribusLogRecordProcessor({ bus });
+  const provider = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter }), processor] });
+  const logger = provider.getLogger("shop");
+  const circle = {};
+  circle.self = circle;
+  logger.emit({ body: "login failed", severityNumber: 13, attributes: { actor: "alice", "http.route": "/login" } });
+  logger.emit({ body: { order: 7 }, severityNumber: 21, eventName: "orders.denied" });
+  logger.emit({ body: "hello", severityNumber: 9 });
+  processor.onEmit({ body: circle, severityNumber: 17 });
+  processor.onEmit({ body: "x", severityNumber: 17, attributes: { get actor() { throw new Error("no"); } } });
+  logger.emit({ body: "x", severityNumber: 17, attributes: { sourceIp: "nowhere" } });
+  await bus.flush();
+  assert.deepEqual(seen.map((event) => [event.action, event.severity, event.actor, event.attributes]), [
+    ["log.record", "medium", "alice", { "log.message": "login failed", "http.route": "/login" }],
+    ["orders.denied", "critical", undefined, { "log.message": '{"order":7}' }],
+  ]);
+  assert.equal(processor.refused, 3);
+  await provider.shutdown();
 });
 
 test("an integration without a bus of its own uses that of the process", async () => {

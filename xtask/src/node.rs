@@ -20,6 +20,8 @@ pub(crate) fn package_works() -> Answer {
     let folder = Path::new(FOLDER);
     dependencies(folder)?;
     Run::program("node", &["scripts/build.mjs"]).within(folder).env("VERIBUS_PROFILE", "dev").show()?;
+    // A warning of TypeDoc is a failure: `bindings-node/typedoc.json`.
+    Run::program("npm", &["run", "--silent", "docs"]).within(folder).show()?;
     let binary = python::collector()?;
     let mut tests = tests(&folder.join("tests"))?;
     tests.sort();

@@ -1,12 +1,15 @@
 // What all loggers have in common: a record becomes an event, beside the line that is there already.
 
 import type { VerificationEventBus } from "../bus.js";
-import { VeribusError } from "../errors.js";
 import { security, type Severity } from "../event.js";
 import { getBus } from "../settings.js";
 
 const FIELDS = ["outcome", "reason", "actor", "sourceIp", "sourcePort", "sourceHost", "target", "targetKind", "trace"] as const;
 const MESSAGE_MAX = 1024;
+
+function inWords(message: unknown): string {
+  return typeof message === "string" ? message : typeof message === "object" && message !== null ? JSON.stringify(message) : String(message ?? "");
+}
 
 /** Publishes records, and counts those that could not be events. @internal */
 export class Records {
@@ -17,8 +20,8 @@ export class Records {
     this.#bus = bus;
   }
 
-  /** A record; what it names like a field of an event is one, the rest goes into the attributes. */
-  publish(message: unknown, severity: Severity, record: Readonly<Record<string, unknown>>): void {
+  /** A record, perhaps with the name of its event; what it names like a field of an event is one, the rest goes into the attributes. */
+  publish(message: unknown, severity: Severity, record: object, named = ""): void {
     try {
       const rest: Record<string, unknown> = { ...record };
       const fields: Record<string, unknown> = {};
@@ -28,15 +31,13 @@ export class Records {
         }
         delete rest[name];
       }
-      const action = typeof rest.action === "string" ? rest.action : "log.record";
+      const action = named !== "" ? named : typeof rest.action === "string" ? rest.action : "log.record";
       delete rest.action;
-      const text = (typeof message === "string" ? message : String(message ?? "")).slice(0, MESSAGE_MAX).toWellFormed();
+      const text = inWords(message).slice(0, MESSAGE_MAX).toWellFormed();
       const event = security(action, { ...fields, severity, attributes: { "log.message": text, ...rest } as Record<string, string> });
       (this.#bus ?? getBus()).publish(event);
-    } catch (thrown) {
-      if (!(thrown instanceof VeribusError)) {
-        throw thrown;
-      }
+    } catch {
+      // Whatever it is, a getter that throws too: the line is written all the same, and its logger must not notice.
       this.refused += 1;
     }
   }

@@ -93,6 +93,8 @@ pub enum Command {
     Alerts(commands::alerts::Args),
     /// Show what became of everything each service published
     Accounting(commands::accounting::Args),
+    /// Compare an old log with the events that stand for its lines
+    Compare(commands::compare::Args),
     /// Show whether a collector takes events, and what it receives from
     Status(commands::status::Args),
     /// Show and try again what could not be read

@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod audit;
 pub mod bench;
 pub mod collector;
+pub mod compare;
 pub mod completions;
 pub mod deadletters;
 pub mod doctor;
@@ -35,6 +36,7 @@ pub fn run(command: Command, out: &mut Output) -> Result<Exit, CommandError> {
         Command::Trace(args) => trace::run(args, out),
         Command::Alerts(args) => alerts::run(args, out),
         Command::Accounting(args) => accounting::run(args, out),
+        Command::Compare(args) => compare::run(args, out),
         Command::Status(args) => status::run(&args, out),
         Command::Deadletters(args) => deadletters::run(args, out),
         Command::Rules(args) => rules::run(args, out),

@@ -1,0 +1,91 @@
+//! `veribus compare`: an old log beside the events of the same service.
+
+#![allow(clippy::unwrap_used)]
+
+mod support_collector;
+
+use std::fs;
+
+use serde_json::{Value as Json, json};
+use support_collector::Running;
+
+/// Three bridged records (one of them with an action), a typed event, and one of another service.
+fn emitted(collector: &Running) {
+    let events: [&[&str]; 5] = [
+        &["security", "log.record", "log.message=login failed", "severity=medium"],
+        &["security", "log.record", "log.message=login failed", "severity=medium"],
+        &["security", "orders.denied", "log.message=denied"],
+        &["authentication", "login", "outcome=failure", "actor=alice"],
+        &["security", "log.record", "log.message=elsewhere", "--service=other"],
+    ];
+    for words in events {
+        let mut args = vec!["emit", "--json", "--service=web"];
+        if words.iter().any(|word| word.starts_with("--service")) {
+            args.pop();
+        }
+        args.extend(words);
+        assert_eq!(collector.json(&args)["accepted"], json!(1));
+    }
+}
+
+const LOG: &str = r#"{"level":40,"time":1763722800123,"msg":"login failed"}
+{"level":40,"time":1763722800124,"msg":"login failed"}
+{"level":50,"time":1763722800125,"action":"orders.denied","msg":"denied"}
+{"level":30,"time":1763722800126,"msg":"hello"}
+no json
+{"level":50,"time":1763722800127,"msg":"only here \u001b[31m"}
+"#;
+
+#[test]
+fn each_name_is_counted_on_both_sides_and_a_difference_ends_with_1() {
+    let temp = tempfile::tempdir().unwrap();
+    let collector = Running::start(&temp.path().join("data"));
+    emitted(&collector);
+    let log = temp.path().join("app.log");
+    fs::write(&log, LOG).unwrap();
+    let compared = |more: &[&str]| {
+        let args = [&["compare", log.to_str().unwrap(), "--service", "web"], more].concat();
+        let done = collector.veribus(&args);
+        (done.status.code(), String::from_utf8(done.stdout).unwrap())
+    };
+    let (code, found) = compared(&["--level", "warn", "--json"]);
+    let found: Json = serde_json::from_str(&found).unwrap();
+    assert_eq!(code, Some(1));
+    assert_eq!(found["names"]["login failed"], json!({"lines": 2, "events": 2}));
+    assert_eq!(found["names"]["orders.denied"], json!({"lines": 1, "events": 1}));
+    assert_eq!(found["names"]["only here \u{1b}[31m"], json!({"lines": 1, "events": 0}));
+    for (name, count) in [
+        ("only_in_log", 1),
+        ("only_on_bus", 0),
+        ("unreadable", 1),
+        ("below_level", 1),
+        ("lines", 4),
+        ("events", 3),
+    ] {
+        assert_eq!(found[name], json!(count), "{name}: {found}");
+    }
+    let (_, text) = compared(&["--level", "warn"]);
+    assert!(text.contains("only here") && !text.contains('\u{1b}'), "{text}");
+    assert!(text.contains("2 names with the same count"), "{text}");
+
+    // The typed event stands for one of the two lines; what the bridge made of them counts no more.
+    let (_, found) = compared(&["--pair", "login failed=login", "--json"]);
+    let found: Json = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["names"]["login failed"], json!({"lines": 2, "events": 1}));
+
+    // Nothing of that time on either side, which is equal.
+    let (code, found) = compared(&["--until", "2025-01-01", "--json"]);
+    let found: Json = serde_json::from_str(&found).unwrap();
+    assert_eq!((code, &found["outside"], &found["lines"]), (Some(0), &json!(5), &json!(0)));
+}
+
+#[test]
+fn a_log_or_pair_that_cannot_be_used_ends_with_2() {
+    let temp = tempfile::tempdir().unwrap();
+    let collector = Running::start(&temp.path().join("data"));
+    let ended = |args: &[&str]| collector.veribus(args).status.code();
+    assert_eq!(ended(&["compare", "missing.log"]), Some(2));
+    assert_eq!(ended(&["compare", "-", "--pair", "login"]), Some(2));
+    assert_eq!(ended(&["compare", "-", "--data", "missing"]), Some(2));
+    assert_eq!(ended(&["compare", "-"]), Some(0));
+}
