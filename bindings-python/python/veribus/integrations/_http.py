@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import trace
 from .._veribus import Authentication, Authorization, Security, VerificationEvent
 from ..settings import get_bus
 
@@ -14,8 +15,12 @@ TEXT_MAX = 256
 
 
 def of_answer(status: int, method: str, path: str, source_ip: str | None) -> VerificationEvent | None:
-    """The event that an answer is: 401 a failed authentication, 403 a denied permission, 429 a limit that was hit."""
+    """The event that an answer is: 401 a failed authentication, 403 a denied permission, 429 a limit that was hit.
+
+    It has the account, if the request knows it by now."""
+    asked = trace.context()
     common: dict[str, Any] = {
+        "actor": asked.actor if asked else None,
         "source_ip": source_ip,
         "target": clean(path),
         "target_kind": "path",
