@@ -63,6 +63,8 @@ for (const [over, server] of [["http"], ["nats", "nats-server"], ["redis", "redi
       const { text, honest, attack } = await tour(shop);
       await told(honest, BOOKED);
       await told(attack, ATTACK);
+      const sdks = shop.json("trace", attack).events.map(({ source }) => `${source.service} ${source.sdk}`);
+      assert.deepEqual([...new Set(sdks)], ["web veribus-node", "orders veribus-python", "ledger veribus-rust"]);
       const { alerts } = shop.json("alerts", "list");
       assert.deepEqual(alerts.map(({ rule }) => rule).sort(), ["credential-replay", "token-thief"]);
       assert.deepEqual(alerts.find(({ rule }) => rule === "token-thief").entity, { kind: "trace", value: attack });

@@ -33,12 +33,14 @@ def caller(x_api_key: Annotated[str, Header()] = "") -> None:
 
 @app.post("/orders", dependencies=[Depends(caller)])
 async def order(request: Request, x_customer: Annotated[str, Header()], x_signature: Annotated[str, Header()]) -> Response:
+    if (this := trace.context()) is not None:
+        this.actor = x_customer  # from here on every event of this request has it
     body = await request.body()
     try:
         account = str(json.loads(body)["account"])[:64]
     except (ValueError, TypeError, KeyError):
         raise HTTPException(422, "an order names its account") from None
-    with bus.verify("account.use", kind="authorization", actor=x_customer, target=account) as check:
+    with bus.verify("account.use", kind="authorization", target=account) as check:
         if ACCOUNTS.get(account) != x_customer:
             check.fail("not_the_owner")
     if check.outcome != "success":
