@@ -59,7 +59,7 @@ impl IntoIterator for Accounts {
 
 #[cfg(test)]
 mod tests {
-    use veribus_core::{InstanceId, LaneMark, LossReason, Timestamp};
+    use veribus_core::{InstanceId, LaneMark, LossReason, LossRecord, Timestamp};
 
     use super::*;
 

@@ -309,7 +309,7 @@ fn a_long_loss_keeps_the_spool_below_its_ceiling_and_is_explained_by_the_next_pr
     assert!(taken > 0 && on_disk <= bytes_max, "{taken} events, {on_disk} bytes of {bytes_max}");
     collector.world().down = false;
     let _next = collector.spooled(root.path());
-    collector.has(taken as usize);
+    collector.has(taken);
     collector.until(|world| world.lost == 3_000 - taken);
 }
 
