@@ -86,7 +86,7 @@ export function build() {
     run("npm", ["ci", "--silent", "--ignore-scripts"], { ...shown, cwd: join(here, "web") });
   }
   const python = process.env.SHOP_PYTHON ?? join(here, "orders/.venv/bin/python");
-  if (!existsSync(python)) {
+  if (spawnSync(python, ["-c", "import fastapi, httpx, uvicorn, veribus"]).status !== 0) {
     run("python3", ["-m", "venv", join(here, "orders/.venv")], shown);
     run(python, ["-m", "pip", "install", "--quiet", "-r", join(here, "orders/requirements.txt"), join(root, "bindings-python")], { ...shown, env });
   }
@@ -186,7 +186,7 @@ export class Shop {
 
   /** What `veribus` prints about this shop. */
   veribus(...args) {
-    return run(this.programs.veribus, [...args, "--data", this.data]);
+    return run(this.programs.veribus, args, { env: { ...process.env, VERIBUS_DATA: this.data } });
   }
 
   json(...args) {
