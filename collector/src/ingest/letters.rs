@@ -27,13 +27,18 @@ enum Answer {
     Removed(Reply<bool>, bool),
 }
 
-/// Does all of it and answers after the commit; how much is set aside then.
+/// Does all of it; after the commit `hold` hears how much is set aside, and then everybody is answered: who has an
+/// answer sees it counted.
 ///
 /// # Errors
 /// [`StoreError`]; then nothing has happened, and everybody has been told so.
-pub(super) fn keep(store: &mut dyn Store, letters: Vec<Letter>) -> Result<LettersHeld, StoreError> {
+pub(super) fn keep(
+    store: &mut dyn Store,
+    letters: Vec<Letter>,
+    hold: impl FnOnce(LettersHeld),
+) -> Result<(), StoreError> {
     let mut answers = Vec::with_capacity(letters.len());
-    let kept = transact(store, letters, &mut answers);
+    let kept = transact(store, letters, &mut answers).map(hold);
     let failed = kept.as_ref().err().map(|error| Refused { code: error.code() });
     for answer in answers {
         // Whoever asked may have gone away; a broker delivers again.

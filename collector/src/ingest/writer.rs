@@ -144,8 +144,8 @@ impl Writer {
     }
 
     fn letters(&mut self, letters: Vec<Letter>) {
-        match keep(&mut *self.store, letters) {
-            Ok(held) => self.counters.hold_letters(held),
+        match keep(&mut *self.store, letters, |held| self.counters.hold_letters(held)) {
+            Ok(()) => {}
             Err(error) => drop(self.failed(&error)),
         }
     }
