@@ -127,13 +127,14 @@ impl Sender {
     pub(crate) fn run(mut self) {
         loop {
             self.keep_house();
+            // Before it is looked whether there is more: what was told ahead of the order to close is found then.
+            let closing = self.shared.waiting().closing;
             let filled = self.fill();
             self.send();
             self.listen();
             self.resend();
             self.free();
             self.report();
-            let closing = self.shared.waiting().closing;
             let idle = self.flights.is_empty() && !filled;
             if closing.is_some_and(|deadline| idle || Instant::now() >= deadline) {
                 break;
