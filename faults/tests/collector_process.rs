@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use veribus_faults::{Collector, Sender, Tier, held_to, ledger_line};
+use veribus_faults::{Collector, Sender, Tier, abreast, held_to, ledger_line};
 use veribus_testkit::Seed;
 use veribus_testkit::oracle::{Record, Rules};
 
 const COLLECTOR: &str = env!("CARGO_BIN_EXE_fault-collector");
 /// Rule f: how soon a fresh event must be stored.
 const ALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// Kills of one round of FM-02.
+const KILLS: u64 = 25;
 
 fn senders() -> Vec<Sender> {
     (1..=2).map(|stream| Sender::new(stream, Duration::from_secs(5))).collect()
@@ -50,28 +52,33 @@ fn settles(senders: &mut [Sender], collector: Collector) {
 fn fm_02_a_collector_killed_at_random_moments_loses_and_doubles_nothing() {
     let seed = Seed::from_env();
     println!("{seed}");
-    let (mut choices, kills) = (seed.choices(), Tier::from_env().of(50, 500));
-    let folder = tempfile::tempdir().unwrap();
-    let mut senders = senders();
-    for _ in 0..kills {
+    // A store that has grown takes longer to start: each round has its own.
+    let rounds = Tier::from_env().of(2, 20);
+    let round = |number: u64| {
+        let (mut choices, folder) = (seed.nth(number).choices(), tempfile::tempdir().unwrap());
+        let mut senders = senders();
+        for _ in 0..KILLS {
+            let collector = Collector::start(COLLECTOR, &folder.path().join("data"));
+            let moment = Duration::from_micros(choices.below(80_000));
+            let (stop, target) = (AtomicBool::new(false), collector.target().expect("it listens").clone());
+            std::thread::scope(|scope| {
+                for sender in &mut senders {
+                    let (stop, target) = (&stop, &target);
+                    scope.spawn(move || sender.run(target, stop));
+                }
+                std::thread::sleep(moment);
+                collector.kill();
+                stop.store(true, Ordering::Relaxed);
+            });
+        }
         let collector = Collector::start(COLLECTOR, &folder.path().join("data"));
-        let moment = Duration::from_micros(choices.below(80_000));
-        let (stop, target) = (AtomicBool::new(false), collector.target().expect("it listens").clone());
-        std::thread::scope(|scope| {
-            for sender in &mut senders {
-                let (stop, target) = (&stop, &target);
-                scope.spawn(move || sender.run(target, stop));
-            }
-            std::thread::sleep(moment);
-            collector.kill();
-            stop.store(true, Ordering::Relaxed);
-        });
-    }
-    let collector = Collector::start(COLLECTOR, &folder.path().join("data"));
-    settles(&mut senders, collector);
-    let confirmed = joined(&senders).confirmed();
-    let duplicates: u64 = senders.iter().map(|sender| sender.duplicates).sum();
+        settles(&mut senders, collector);
+        (joined(&senders).confirmed(), senders.iter().map(|sender| sender.duplicates).sum())
+    };
+    let add = |sum: &mut (usize, u64), one: (usize, u64)| *sum = (sum.0 + one.0, sum.1 + one.1);
+    let (confirmed, duplicates) = abreast(rounds, round, add);
     assert!(confirmed > 0, "something was confirmed between the kills");
+    let kills = rounds * KILLS;
     let done = format!("{kills} kills, {confirmed} confirmed, {duplicates} duplicates removed");
     println!("{}", ledger_line("FM-02", done, seed));
 }
