@@ -14,6 +14,7 @@ mod shell;
 mod step;
 mod suite;
 mod three_services;
+mod throughput;
 mod toolchain;
 mod workspace;
 
@@ -27,6 +28,7 @@ Tasks of this repository.
 
 Usage: cargo xtask test [--quick]
        cargo xtask faults [--tier 0|1 | --planted]
+       cargo xtask throughput [--quick]
        cargo xtask python
        cargo xtask node
        cargo xtask three-services
@@ -37,6 +39,9 @@ Usage: cargo xtask test [--quick]
   faults         the fault tests with real processes, at tier 0 (as in `test`) or 1 (ten times as much and more);
                  appends what was done to tests/LEDGER.md
   faults --planted   the fault tests against bugs that are planted on purpose, one at a time: each must be found
+  throughput     what a collector stores and the transports move a second, written into docs/collector.md and
+                 docs/transports.md; for a machine that does nothing else
+  throughput --quick   the same, short, and nothing is written
   python         the Python package alone: wheel, virtual environment, pytest
   node           the Node package alone: addon, TypeScript, its tests
   three-services the example of that name, with what `python` and `node` have built
@@ -55,6 +60,8 @@ fn main() -> ExitCode {
         ["faults"] => run_faults("0"),
         ["faults", "--tier", tier @ ("0" | "1")] => run_faults(tier),
         ["faults", "--planted"] => run_planted(),
+        ["throughput"] => run_throughput(throughput::Size::Full),
+        ["throughput", "--quick"] => run_throughput(throughput::Size::Quick),
         ["python"] => run_one(Step::daily("the Python package", python::package_works)),
         ["node"] => run_one(Step::daily("the Node package", node::package_works)),
         ["three-services"] => run_one(Step::daily(THREE_SERVICES, three_services::work_together)),
@@ -108,6 +115,10 @@ fn run_plan(quick: bool) -> ExitCode {
 
 fn run_faults(tier: &str) -> ExitCode {
     ended(workspace::enter_root().and_then(|()| faults::run(tier)))
+}
+
+fn run_throughput(size: throughput::Size) -> ExitCode {
+    ended(workspace::enter_root().and_then(|()| throughput::run(size)))
 }
 
 fn run_planted() -> ExitCode {

@@ -1,10 +1,13 @@
 //! What is moved: events as an application makes them, and the parcels that the forwarder makes of them.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use veribus_core::transport::{Confirms, News, Parcel, Transport, TransportError, TransportFactory};
+use veribus_core::transport::{
+    Confirms, News, Parcel, ParcelId, Transport, TransportError, TransportFactory,
+};
 use veribus_core::{EventId, InstanceId, Timestamp, TraceContext, VerificationEvent, event};
 
 use crate::forward::{Handed, hand_over};
@@ -64,6 +67,39 @@ pub(crate) fn parcels(
     })?;
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(std::mem::take(&mut kept))
+}
+
+/// A way that takes everything and keeps none of it.
+pub(crate) fn nowhere() -> TransportFactory {
+    Box::new(|| Ok(Box::new(Nowhere(VecDeque::new()))))
+}
+
+/// What it was given and has not told of yet.
+struct Nowhere(VecDeque<ParcelId>);
+
+impl Transport for Nowhere {
+    fn destination(&self) -> String {
+        "nowhere".to_owned()
+    }
+
+    fn confirms(&self) -> Confirms {
+        Confirms::Accepted
+    }
+
+    fn body_bytes_max(&self) -> usize {
+        usize::MAX
+    }
+
+    fn send(&mut self, parcel: &Parcel, _deadline: Instant) -> Result<(), TransportError> {
+        self.0.push_back(parcel.id);
+        Ok(())
+    }
+
+    fn poll(&mut self, _patience: Duration) -> Option<News> {
+        self.0.pop_front().map(News::Accepted)
+    }
+
+    fn close(&mut self, _deadline: Instant) {}
 }
 
 /// Takes and keeps everything; the second field counts what it has told of.

@@ -3,8 +3,11 @@
 //!
 //! Every case of a way runs in turn, each against an empty broker, and the turns are repeated; figures are medians over
 //! the rounds. `--events N` (default 2,000,000), `--rounds N` (default 3), `--only WAY` and `--case NAME` (again for
-//! more), `--json PATH`.
+//! more), `--json PATH`; `--write-docs` puts the table into `docs/transports.md`. The way `disk` is none: there
+//! 64 threads wait for the spool.
 
+mod confirmed;
+mod docs;
 mod far_side;
 mod forward;
 mod load;
@@ -26,7 +29,8 @@ use far_side::{FarSide, Way};
 use forward::Handed;
 use run::{Row, Run};
 
-const KNOWN: &str = "--events N, --rounds N, --only nats|redis|http, --case NAME, --json PATH";
+const KNOWN: &str =
+    "--events N, --rounds N, --only nats|redis|http|disk, --case NAME, --json PATH, --write-docs";
 /// Messages of the case that sends one event in each.
 const SINGLES: usize = 100_000;
 
@@ -39,6 +43,7 @@ struct Options {
     only: Vec<String>,
     cases: Vec<String>,
     json: Option<String>,
+    write_docs: bool,
 }
 
 /// The same events in each form.
@@ -66,8 +71,8 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { events: 2_000_000, rounds: 3, only: Vec::new(), cases: Vec::new(), json: None };
+    let (only, cases, json, write_docs) = (Vec::new(), Vec::new(), None, false);
+    let mut options = Options { events: 2_000_000, rounds: 3, only, cases, json, write_docs };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value"));
@@ -79,8 +84,14 @@ fn options() -> Result<Options, String> {
             "--only" => options.only.push(value()?),
             "--case" => options.cases.push(value()?),
             "--json" => options.json = Some(value()?),
+            "--write-docs" => options.write_docs = true,
             unknown => return Err(format!("unknown argument `{unknown}`; known: {KNOWN}")),
         }
+    }
+    if options.write_docs && !(options.only.is_empty() && options.cases.is_empty()) {
+        return Err(
+            "`--write-docs` writes what a whole run measured: without `--only` and `--case`".to_owned()
+        );
     }
     Ok(options)
 }
@@ -88,9 +99,11 @@ fn options() -> Result<Options, String> {
 fn measure(options: &Options) -> Result<(), String> {
     let events = load::events()?;
     let mut rows = Vec::new();
-    say(&report::head(options.events, options.rounds));
+    let machine = report::machine();
+    say(&report::head(&machine, options.events, options.rounds));
+    let is_wanted = |way: &str| options.only.is_empty() || options.only.iter().any(|only| only == way);
     for way in Way::ALL {
-        if !options.only.is_empty() && !options.only.iter().any(|only| only == way.name()) {
+        if !is_wanted(way.name()) {
             continue;
         }
         if let Err(reason) = FarSide::start(way) {
@@ -102,7 +115,13 @@ fn measure(options: &Options) -> Result<(), String> {
             group(way, &load, options, &mut rows)?;
         }
     }
+    if is_wanted(report::DISK) {
+        waiters(options, &mut rows)?;
+    }
     say(&report::goals(&rows));
+    if options.write_docs {
+        docs::write(&docs::table(&machine, options.events, options.rounds, &rows))?;
+    }
     let Some(path) = &options.json else { return Ok(()) };
     fs::write(path, report::json(&rows)).map_err(|error| format!("cannot write `{path}`: {error}"))
 }
@@ -134,6 +153,19 @@ impl Load {
         };
         Ok(Some(run))
     }
+}
+
+/// Threads that wait for the disk; fewer events, since each has a sync in it.
+fn waiters(options: &Options, rows: &mut Vec<Row>) -> Result<(), String> {
+    let mut runs = Vec::new();
+    for _ in 0..options.rounds {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        runs.push(confirmed::confirmed(options.events / 10, folder.path())?);
+    }
+    let row = Row::of(report::DISK, "plain", report::WAITERS, &mut runs);
+    say(&report::line(&row, rows));
+    rows.push(row);
+    Ok(())
 }
 
 fn group(way: Way, load: &Load, options: &Options, rows: &mut Vec<Row>) -> Result<(), String> {
