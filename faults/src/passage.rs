@@ -57,11 +57,17 @@ impl Passage {
         Duration::from_micros(self.choices.within(5_000..most.as_micros() as u64))
     }
 
+    /// A fault lasts that long: a random time up to `most`, which the seed chooses. Nothing is waited for.
+    pub fn lasts(&mut self, most: Duration) {
+        let time = self.pause(most);
+        std::thread::sleep(time);
+    }
+
     /// Does each of these `rounds` times, with events flowing between.
     pub fn disturb(&mut self, rounds: u64, disturbances: &[Disturbance]) {
         for _ in 0..rounds {
             for (_, disturb) in disturbances {
-                std::thread::sleep(self.pause(Duration::from_millis(150)));
+                self.lasts(Duration::from_millis(150));
                 disturb(self);
             }
         }

@@ -43,11 +43,10 @@ const DEATHS: [Disturbance; 5] = [
         passage.broker.restart_older(pause);
     }),
     ("is not there when the service starts", |passage| {
-        let pause = passage.pause(MOMENT);
         passage.publisher.kill();
         passage.broker.server.kill();
         passage.publisher.start();
-        std::thread::sleep(pause);
+        passage.lasts(MOMENT);
         passage.broker.server.restart().expect("it starts again");
     }),
     ("is wiped at once", |passage| passage.broker.restart_empty(Duration::ZERO)),
@@ -79,9 +78,9 @@ fn network(kind: BrokerKind) {
     for _ in 0..rounds {
         for (_, faults) in network_faults() {
             scenarios += 1;
-            std::thread::sleep(passage.pause(MOMENT));
+            passage.lasts(MOMENT);
             proxy.set(faults);
-            std::thread::sleep(passage.pause(3 * MOMENT));
+            passage.lasts(3 * MOMENT);
             proxy.heal();
             if passage.choices.chance(1, 2) {
                 proxy.cut(*passage.choices.one(&[Cut::Reset, Cut::Close]));
@@ -103,9 +102,8 @@ fn fm_13_no_fault_of_the_network_before_a_redis_server_loses_or_doubles_an_event
 
 /// Says something to Redis, and takes it back after a moment.
 fn for_a_moment(passage: &mut Passage, first: &[&str], then: &[&str]) {
-    let pause = passage.pause(MOMENT);
     first.iter().for_each(|command| drop(passage.broker.redis(command)));
-    std::thread::sleep(pause);
+    passage.lasts(MOMENT);
     then.iter().for_each(|command| drop(passage.broker.redis(command)));
 }
 
@@ -145,26 +143,23 @@ fn fm_15_a_nats_server_whose_stream_is_purged_deleted_and_limited_loses_and_doub
             drop(passage.broker.jetstream("CONSUMER.DELETE.veribus.collector", &Value::Null));
         }),
         ("the stream full", |passage| {
-            let pause = passage.pause(MOMENT);
             let before = passage.broker.change_stream(|config| config["max_msgs"] = json!(1));
-            std::thread::sleep(pause);
+            passage.lasts(MOMENT);
             passage.broker.change_stream(|config| *config = before);
         }),
         ("a lower max_payload", |passage| {
-            let pause = passage.pause(MOMENT);
             passage.broker.max_payload(16 << 10);
-            std::thread::sleep(pause);
+            passage.lasts(MOMENT);
             passage.broker.max_payload(1 << 20);
         }),
         ("lame duck", |passage| {
             passage.broker.server.signal("-USR2");
-            let pause = passage.pause(MOMENT);
-            std::thread::sleep(pause);
+            passage.lasts(MOMENT);
             passage.broker.restart(Duration::ZERO);
         }),
         ("stopped for a while", |passage| {
             passage.broker.server.freeze();
-            std::thread::sleep(4 * MOMENT);
+            passage.lasts(6 * MOMENT);
             passage.broker.server.thaw();
         }),
     ];
@@ -188,7 +183,7 @@ fn poisoned(kind: BrokerKind) {
     }
     for bytes in &poisons {
         passage.broker.poison(bytes);
-        std::thread::sleep(passage.pause(Duration::from_millis(100)));
+        passage.lasts(Duration::from_millis(100));
     }
     let data = passage.folder().join("data");
     let until = Instant::now() + SET_ASIDE_WITHIN;

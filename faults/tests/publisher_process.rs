@@ -1,7 +1,7 @@
 //! FM-01: a publishing service is killed at random moments; what it was told is kept, sent by its next life, and stored
 //! once and in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use veribus_faults::{Collector, Publisher, Tier, held_to, ledger_line};
 use veribus_testkit::Seed;
@@ -61,7 +61,11 @@ fn a_publisher_whose_collector_is_away_says_by_its_exit_code_that_events_stay_on
     let mut publisher = publisher(folder.path(), &collector);
     collector.kill();
     publisher.start();
-    std::thread::sleep(Duration::from_millis(50));
+    let until = Instant::now() + ALIVE_WITHIN;
+    while publisher.segments().is_empty() {
+        assert!(Instant::now() < until, "it publishes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
     let (code, _) = publisher.stop();
     assert_eq!(code, Some(3));
     assert!(!publisher.segments().is_empty());
