@@ -99,6 +99,50 @@ impl Way {
 
 type Attribute<'a> = (Name<'a>, ValueRef<'a>);
 
+/// An event on the stage, taken apart.
+struct Parts<'a> {
+    head: usize,
+    texts: [Option<&'a str>; TEXTS],
+    numbers: [Option<f64>; ATTRIBUTE_NUMBERS],
+    attributes: SmallVec<[Attribute<'a>; 8]>,
+}
+
+impl<'a> Parts<'a> {
+    #[inline(always)]
+    fn of(bytes: &'a [u8]) -> Result<Self> {
+        let Way { length, .. } = Way::of(bytes);
+        let text = bytes.get(TEXT_AT..TEXT_AT + length).ok_or_else(|| nonsense("too long"))?;
+        let text = std::str::from_utf8(text).map_err(|_| nonsense("not UTF-8"))?;
+        let mut stage = Stage { bytes, text, word: 0 };
+        let (head, present, count) = (stage.next(), stage.next(), stage.next());
+        stage.word = LENGTHS;
+        let mut texts = [None; TEXTS];
+        for (slot, text) in texts.iter_mut().enumerate() {
+            if present & 1 << slot != 0 {
+                let length = stage.next();
+                *text = Some(stage.take(length)?);
+            }
+        }
+        let number = |index: usize| (present & 1 << (16 + index) != 0).then(|| stage.number(index));
+        let numbers = std::array::from_fn(number);
+        if count > ATTRIBUTES_MAX {
+            return Err(nonsense("too many attributes"));
+        }
+        let mut attributes = SmallVec::new();
+        for index in 0..count {
+            attributes.push(one(&mut stage, index)?);
+        }
+        Ok(Parts { head, texts, numbers, attributes })
+    }
+
+    /// Its own trace, else that of the moment.
+    #[inline]
+    fn trace(&self, ambient: Option<TraceContext>) -> Result<Option<TraceContext>> {
+        let Some(own) = self.texts[TRACE] else { return Ok(ambient) };
+        TraceContext::parse(own).map(Some).map_err(|found| error::event(&EventError::TraceInvalid(found)))
+    }
+}
+
 /// Reads the staged event and gives it to `with`; `ambient` is the trace of an event that has none of its own.
 #[inline]
 pub(crate) fn read<R>(
@@ -106,35 +150,9 @@ pub(crate) fn read<R>(
     ambient: Option<TraceContext>,
     with: impl FnOnce(&Draft<'_>) -> R,
 ) -> Result<R> {
-    let Way { length, .. } = Way::of(bytes);
-    let text = bytes.get(TEXT_AT..TEXT_AT + length).ok_or_else(|| nonsense("too long"))?;
-    let text = std::str::from_utf8(text).map_err(|_| nonsense("not UTF-8"))?;
-    let mut stage = Stage { bytes, text, word: 0 };
-    let (head, present, count) = (stage.next(), stage.next(), stage.next());
-    stage.word = LENGTHS;
-    let mut texts = [None; TEXTS];
-    for (slot, text) in texts.iter_mut().enumerate() {
-        if present & 1 << slot != 0 {
-            let length = stage.next();
-            *text = Some(stage.take(length)?);
-        }
-    }
-    let number = |index: usize| (present & 1 << (16 + index) != 0).then(|| stage.number(index));
-    let numbers: [Option<f64>; ATTRIBUTE_NUMBERS] = std::array::from_fn(number);
-    let mut attributes: SmallVec<[Attribute<'_>; 8]> = SmallVec::new();
-    if count > ATTRIBUTES_MAX {
-        return Err(nonsense("too many attributes"));
-    }
-    for index in 0..count {
-        attributes.push(one(&mut stage, index)?);
-    }
-    let trace = match texts[TRACE] {
-        None => ambient,
-        Some(own) => {
-            let own = TraceContext::parse(own);
-            Some(own.map_err(|found| error::event(&EventError::TraceInvalid(found)))?)
-        }
-    };
+    let parts = Parts::of(bytes)?;
+    let trace = parts.trace(ambient)?;
+    let Parts { head, texts, numbers, attributes } = parts;
     let ip = texts[SOURCE_IP].map(address).transpose()?;
     let outcome = u8::try_from(head >> 16).ok().and_then(Outcome::from_id).unwrap_or_default();
     let severity = Severity::from_id((head >> 8) as u8).unwrap_or_default();
