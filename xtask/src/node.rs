@@ -25,7 +25,8 @@ pub(crate) fn package_works() -> Answer {
     let binary = python::collector()?;
     let mut tests = tests(&folder.join("tests"))?;
     tests.sort();
-    let mut arguments = vec!["--test", "--test-reporter=spec"];
+    // Most tests wait: for processes, servers and deadlines.
+    let mut arguments = vec!["--test", "--test-concurrency=2", "--test-reporter=spec"];
     arguments.extend(tests.iter().map(String::as_str));
     let run = Run::program("node", &arguments).within(folder);
     suite::count(run.env("VERIBUS_BINARY", &binary.to_string_lossy()), "node")
