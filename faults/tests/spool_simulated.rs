@@ -88,7 +88,7 @@ fn fm_05_what_was_confirmed_survives_power_loss_full_disks_and_deaths_in_recover
 fn what_did_not_fit_and_is_counted_as_lost_does_not_come_back_behind_what_was_sent_after_it() {
     let seed = Seed::from_env();
     println!("{seed}");
-    for number in 0..200 {
+    let refused_once = |number| {
         let mut service = Service::new(seed, number);
         service.collector.set(true, false);
         let mut life = service.start().expect("on a well disk it always starts");
@@ -105,7 +105,8 @@ fn what_did_not_fit_and_is_counted_as_lost_does_not_come_back_behind_what_was_se
         service.disk.power_loss();
         drop(life);
         heals(service);
-    }
+    };
+    abreast(Tier::from_env().of(2_000, 20_000), refused_once, |(), ()| ());
 }
 
 #[test]
