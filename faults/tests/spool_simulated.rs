@@ -132,6 +132,29 @@ fn what_was_written_again_is_not_overtaken_by_what_was_given_up() {
 }
 
 #[test]
+fn what_is_confirmed_in_a_segment_is_not_cut_off_by_the_next_that_had_no_room() {
+    let seed = Seed::from_env();
+    println!("{seed}");
+    let nearly_full = |number| {
+        let mut service = Service::new(seed, number);
+        service.segment_bytes = 1024;
+        let mut life = service.start().expect("on a well disk it always starts");
+        for _ in 0..10 {
+            service.give(&mut life);
+            service.flush(&mut life);
+            // For the beginning of a segment or for an event, hardly for both.
+            let room = service.disk.used() + service.choices.below(700);
+            service.disk.faults(|faults| faults.room = Some(room));
+        }
+        life.fs.kill();
+        drop(life);
+        service.disk.power_loss();
+        heals(service);
+    };
+    abreast(Tier::from_env().of(3_000, 30_000), nearly_full, |(), ()| ());
+}
+
+#[test]
 fn what_did_not_fit_is_told_to_the_collector_also_by_the_next_life() {
     let seed = Seed::from_env();
     println!("{seed}");

@@ -171,14 +171,21 @@ impl Spool {
         made.map(|()| state)
     }
 
-    /// Undoes the beginning of a segment: `before` is written to again.
-    pub(super) fn go_back_to(&self, state: &mut State, before: Active) {
-        if let Some(begun) = state.active.take() {
-            let _may_be_left_over = self.fs.unlink(&segment::path(&self.dir, begun.place.segment));
-            if let Some(segment) = state.segments.pop_back_if(|last| last.number == begun.place.segment) {
-                state.bytes = state.bytes.saturating_sub(segment.bytes);
-            }
+    /// Undoes the beginning of a segment: `before` is written to again, unless the begun one might come back after a power
+    /// loss. It says where `before` ended then, and what is appended behind that would count as given up.
+    pub(super) fn go_back_to(&self, state: &mut State, mut before: Active) {
+        let begun = state.next_number - 1;
+        state.active = None;
+        if let Some(segment) = state.segments.pop_back_if(|last| last.number == begun) {
+            state.bytes = state.bytes.saturating_sub(segment.bytes);
         }
+        let gone = match self.fs.unlink(&segment::path(&self.dir, begun)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _gone_or_never_made if planted!("go-on-before-what-was-begun") => Ok(()),
+            _gone_or_never_made => self.fs.sync_dir(&self.dir),
+        };
+        // What is behind a failed sync is written again in any case.
+        before.torn |= gone.is_err() && !before.poisoned;
         if let Some(segment) = state.segments.back_mut() {
             segment.bytes = before.written;
         }
