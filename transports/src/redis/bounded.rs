@@ -198,7 +198,12 @@ impl Cut {
                 Err(_no_text) => self.plain(line, out),
             },
             Some(b'*') => match number()? {
-                length if is_hidden => self.hidden = self.hidden - 1 + length.max(0).unsigned_abs(),
+                length if is_hidden => {
+                    // Its members are hidden in its place; it may have none.
+                    let hidden = self.hidden.checked_add(length.max(0).unsigned_abs());
+                    self.hidden = hidden.ok_or_else(|| broken("the reply is too large"))?;
+                    self.ended();
+                }
                 length if length > LIST_MAX => {
                     out.extend_from_slice(b"*0\r\n");
                     self.hidden = length.unsigned_abs();
@@ -305,10 +310,26 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_is_too_long_ends_whatever_its_last_member_is() {
+        for last in
+            ["*0\r\n", "*-1\r\n", "$-1\r\n", "$0\r\n\r\n", ":1\r\n", "*1\r\n*0\r\n", "*2\r\n:1\r\n*-1\r\n"]
+        {
+            let (mut cut, mut out) = (Cut::default(), Vec::new());
+            let list = ["*5000\r\n", &":1\r\n".repeat(4_999), last].concat();
+            cut.pass(format!("*2\r\n:7\r\n{list}").as_bytes(), &mut out).unwrap();
+            assert!(cut.lists.is_empty() && cut.hidden == 0 && cut.reply == 0, "{last:?}: {cut:?}");
+            cut.pass(format!("{list}+OK\r\n").as_bytes(), &mut out).unwrap();
+            assert!(cut.lists.is_empty() && cut.hidden == 0 && cut.reply == 0, "{last:?}: {cut:?}");
+            assert_eq!(out, b"*2\r\n:7\r\n*0\r\n*0\r\n+OK\r\n", "{last:?}");
+        }
+    }
+
+    #[test]
     fn what_no_server_says_ends_the_connection() {
         let deep = b"*1\r\n".repeat(DEPTH_MAX + 1);
         let long = vec![b'+'; LINE_MAX + 1];
-        for reply in [&deep[..], &long, b"$x\r\n", b"%1\r\n", b"\r\n"] {
+        let endless = b"*9223372036854775807\r\n".repeat(3);
+        for reply in [&deep[..], &long, &endless, b"$x\r\n", b"%1\r\n", b"\r\n"] {
             assert!(Cut::default().pass(reply, &mut Vec::new()).is_err());
         }
         let (mut cut, mut out) = (Cut::default(), Vec::new());
