@@ -5,6 +5,7 @@
 mod support_collector;
 
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
 use support_collector::Running;
@@ -73,10 +74,41 @@ fn each_name_is_counted_on_both_sides_and_a_difference_ends_with_1() {
     let found: Json = serde_json::from_str(&found).unwrap();
     assert_eq!(found["names"]["login failed"], json!({"lines": 2, "events": 1}));
 
-    // Nothing of that time on either side, which is equal.
+    // Nothing of that time on either side, which proves nothing.
     let (code, found) = compared(&["--until", "2025-01-01", "--json"]);
     let found: Json = serde_json::from_str(&found).unwrap();
-    assert_eq!((code, &found["outside"], &found["lines"]), (Some(0), &json!(5), &json!(0)));
+    assert_eq!((code, &found["outside"], &found["lines"]), (Some(1), &json!(5), &json!(0)));
+}
+
+#[test]
+fn only_what_was_wholly_compared_is_equal() {
+    let temp = tempfile::tempdir().unwrap();
+    let collector = Running::start(&temp.path().join("data"));
+    emitted(&collector);
+    let log = temp.path().join("app.log");
+    let compared = |more: &str, args: &[&str]| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let equal = ["login failed", "login failed"]
+            .map(|msg| format!("{{\"time\":{now},\"msg\":\"{msg}\"}}\n"))
+            .concat();
+        fs::write(&log, format!("{equal}{{\"time\":{now},\"action\":\"orders.denied\"}}\n{more}")).unwrap();
+        let done =
+            collector.veribus(&[&["compare", log.to_str().unwrap(), "--service", "web"], args].concat());
+        (
+            done.status.code(),
+            format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr)),
+        )
+    };
+    assert_eq!(compared("", &["--since", "1h"]).0, Some(0));
+    let (code, text) = compared("no json\n", &[]);
+    assert!(code == Some(1) && text.contains("1 of the log not compared: no JSON object"), "{code:?} {text}");
+    let old = r#"{"time":1763722800123,"msg":"login failed"}"#;
+    let (code, text) = compared(old, &["--since", "1h"]);
+    assert!(code == Some(0) && text.contains("1 of the log left out: not of that time"), "{code:?} {text}");
+    let (code, text) = compared(r#"{"time":"yesterday","msg":"x"}"#, &["--since", "1h"]);
+    assert!(code == Some(1) && text.contains("1 of the log not compared: without a time"), "{code:?} {text}");
+    let (code, text) = compared("", &["--until", "2025-01-01"]);
+    assert!(code == Some(1) && text.contains("nothing was compared"), "{code:?} {text}");
 }
 
 #[test]
@@ -87,5 +119,5 @@ fn a_log_or_pair_that_cannot_be_used_ends_with_2() {
     assert_eq!(ended(&["compare", "missing.log"]), Some(2));
     assert_eq!(ended(&["compare", "-", "--pair", "login"]), Some(2));
     assert_eq!(ended(&["compare", "-", "--data", "missing"]), Some(2));
-    assert_eq!(ended(&["compare", "-"]), Some(0));
+    assert_eq!(ended(&["compare", "-"]), Some(1), "nothing was compared");
 }

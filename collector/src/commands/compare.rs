@@ -60,7 +60,8 @@ pub struct Args {
 
 const AFTER_HELP: &str = "\
 Reads what pino, winston, structlog and the JSON formatters of `logging` write. A line counts under the action it names, else
-under its text; so does the event that a bridge made of it. Exit code 1 if the sides differ.
+under its text; so does the event that a bridge made of it. Exit code 1 if the sides differ, if a line was not understood, and
+if there was nothing to compare.
 
 Example: veribus compare app.log --service web --since 1h --level warn --pair 'login failed=login'";
 
@@ -87,12 +88,14 @@ struct Comparison {
     only_in_log: u64,
     /// Events that no line stands for, over all names.
     only_on_bus: u64,
-    /// Lines that are no JSON object, or have neither a text nor an action.
+    /// Lines that are no JSON object, or too long.
     unreadable: u64,
     /// Lines below the level that the bridge takes.
     below_level: u64,
     /// Lines outside of the time.
     outside: u64,
+    /// Lines of which nobody knows whether they are of the time: they have none that is understood.
+    undated: u64,
     names: BTreeMap<String, Both>,
 }
 
@@ -102,8 +105,14 @@ impl Comparison {
         self.names.entry(if known { name } else { OTHERS }.to_owned()).or_default()
     }
 
+    fn is_nothing(&self) -> bool {
+        self.lines == 0 && self.events == 0
+    }
+
+    /// Whether both sides say the same, as far as all of what was asked for could be compared.
     fn is_equal(&self) -> bool {
-        self.only_in_log == 0 && self.only_on_bus == 0
+        let is_whole = self.unreadable == 0 && self.undated == 0 && !self.is_nothing();
+        is_whole && self.only_in_log == 0 && self.only_on_bus == 0
     }
 }
 
@@ -162,8 +171,10 @@ fn count_line(args: &Args, line: Option<Line>, found: &mut Comparison) {
         args.since.is_none_or(|When(since)| since <= time)
             && args.until.is_none_or(|When(until)| time < until)
     };
-    let windowed = args.since.is_some() || args.until.is_some();
-    if windowed && !line.time.is_some_and(is_inside) {
+    let is_windowed = args.since.is_some() || args.until.is_some();
+    if is_windowed && line.time.is_none() {
+        found.undated += 1;
+    } else if line.time.is_some_and(|time| !is_inside(time)) {
         found.outside += 1;
     } else if args.level.is_some_and(|least| line.level.is_some_and(|level| level < least)) {
         found.below_level += 1;
@@ -223,12 +234,16 @@ fn show(found: &Comparison, out: &mut Output) -> Result<(), CommandError> {
         (found.only_in_log, "only in the log"),
         (found.only_on_bus, "only on the bus"),
         (found.below_level, "of the log left out: below the level"),
-        (found.outside, "of the log left out: not of that time, or without one"),
-        (found.unreadable, "of the log not understood: no JSON, or without a text"),
+        (found.outside, "of the log left out: not of that time"),
+        (found.undated, "of the log not compared: without a time that is understood"),
+        (found.unreadable, "of the log not compared: no JSON object, or longer than 1 MiB"),
     ] {
         if count > 0 {
             out.say(format_args!("{} {why}", grouped(count)));
         }
+    }
+    if found.is_nothing() {
+        out.say("nothing was compared: no line and no event is of this service, time and level");
     }
     Ok(())
 }
