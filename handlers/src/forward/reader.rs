@@ -13,6 +13,10 @@ use super::spool::Spool;
 
 /// Bytes read ahead, at most; more are read when less than half is left.
 const WINDOW: u64 = 1 << 20;
+/// What is tried until something whole is there: so many bytes from here on, of which so many read ahead are enough. The
+/// second try is for a record that the end of what was read ahead cuts off, the third for one record, or damage, that is
+/// longer than a window.
+const TRIES: [(u64, u64); 3] = [(WINDOW, WINDOW / 2), (WINDOW, WINDOW), (u64::MAX, u64::MAX)];
 
 /// What one parcel takes.
 #[derive(Debug, Clone)]
@@ -106,6 +110,8 @@ pub(crate) struct Reader {
     source: Source,
     file: Option<(u64, Box<dyn FsFile>)>,
     ahead: Ahead,
+    /// Whether `ahead` stays between two calls. Spools left behind may be many, and wait long for their receipts.
+    keeps_ahead: bool,
     /// Whether accounts are passed on; a live spool's go ahead of its events.
     with_accounts: bool,
     /// Bytes that were no record.
@@ -121,6 +127,7 @@ impl Reader {
             source: spool.source().clone(),
             file: None,
             ahead: Ahead::default(),
+            keeps_ahead: !with_accounts,
             with_accounts: with_accounts && !planted!("forget-old-losses"),
             damaged_bytes: 0,
         }
@@ -151,12 +158,14 @@ impl Reader {
                 continue;
             }
             let before = self.at;
-            let chunk = match self.window(spool, limit, WINDOW, events_max, bytes_max)? {
-                Some(chunk) => Some(chunk),
-                // One record, or damage, is longer than a window.
-                None if self.at == before => self.window(spool, limit, u64::MAX, events_max, bytes_max)?,
-                None => None,
-            };
+            let mut chunk = None;
+            for (window, enough) in TRIES {
+                let ahead = self.read_ahead(spool, limit, window, enough)?;
+                chunk = self.window(spool, limit, ahead, events_max, bytes_max);
+                if chunk.is_some() || self.at != before {
+                    break;
+                }
+            }
             if let Some(chunk) = chunk.filter(|chunk| !chunk.is_empty() || chunk.covered > 0) {
                 return Ok(Some(chunk));
             }
@@ -206,29 +215,35 @@ impl Reader {
         Ok(())
     }
 
-    /// Sees to it that at least half of `window` is there from here on, or all up to `limit`; to where it should be.
-    fn read_ahead(&mut self, spool: &Spool, limit: u64, window: u64) -> Result<u64, ForwardError> {
+    /// The bytes from here on, and to where they should be: `window` of them, or up to `limit`, or as many as were read
+    /// ahead if that are `enough`.
+    fn read_ahead(
+        &mut self,
+        spool: &Spool,
+        limit: u64,
+        window: u64,
+        enough: u64,
+    ) -> Result<(Ahead, u64), ForwardError> {
+        let mut ahead = std::mem::take(&mut self.ahead);
         let from = self.at.offset;
-        let (there, to) = (self.ahead.from(from).len() as u64, from.saturating_add(window).min(limit));
-        if there >= window / 2 {
-            return Ok(to.min(from + there));
+        let (there, to) = (ahead.from(from).len() as u64, from.saturating_add(window).min(limit));
+        if there >= enough {
+            return Ok((ahead, to.min(from + there)));
         }
-        let Some((_, file)) = &self.file else { return Ok(to) };
+        let Some((_, file)) = &self.file else { return Ok((ahead, to)) };
         let path = spool.segment_path(self.at.segment);
-        self.ahead.read(&**file, from, to).map_err(ForwardError::io("read", &path))?;
-        Ok(to)
+        ahead.read(&**file, from, to).map_err(ForwardError::io("read", &path))?;
+        Ok((ahead, to))
     }
 
     fn window(
         &mut self,
         spool: &Spool,
         limit: u64,
-        window: u64,
+        (ahead, to): (Ahead, u64),
         events_max: usize,
         bytes_max: usize,
-    ) -> Result<Option<Chunk>, ForwardError> {
-        let to = self.read_ahead(spool, limit, window)?;
-        let ahead = std::mem::take(&mut self.ahead);
+    ) -> Option<Chunk> {
         let bytes = ahead.from(self.at.offset);
         let bytes = &bytes[..bytes.len().min(usize::try_from(to - self.at.offset).unwrap_or(usize::MAX))];
         let place = Place { spool: spool.id, segment: self.at.segment };
@@ -279,10 +294,10 @@ impl Reader {
             // The file is shorter than it was: what is gone is gone.
             self.at.offset = self.at.offset.max(limit);
         }
-        if ahead.bytes.capacity() as u64 <= 2 * WINDOW {
+        if self.keeps_ahead && ahead.bytes.capacity() as u64 <= 2 * WINDOW {
             self.ahead = ahead;
         }
-        Ok(chunk)
+        chunk
     }
 
     fn count_damage(&mut self, step: &Step<'_>) {
@@ -339,4 +354,101 @@ fn id(instance: InstanceId, key: u64) -> EventId {
 /// One event that was lost.
 pub(crate) fn loss(key: u64, reason: LossReason, at: Timestamp) -> LossRecord {
     LossRecord::of((key >> 48) as u16, key & EventId::SEQ_MAX, reason, at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use veribus_core::{SystemClock, SystemRng};
+
+    use super::super::disk::Disk;
+    use super::super::settings::SpoolSettings;
+    use super::super::spool::Encoded;
+    use super::*;
+
+    /// A file that remembers the most that was asked of it at once.
+    #[derive(Debug)]
+    struct Asked(Box<dyn FsFile>, Arc<AtomicUsize>);
+
+    impl FsFile for Asked {
+        fn append(&self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.append(bytes)
+        }
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<usize> {
+            self.1.fetch_max(into.len(), Ordering::SeqCst);
+            self.0.read_at(offset, into)
+        }
+        fn sync_data(&self) -> std::io::Result<()> {
+            self.0.sync_data()
+        }
+        fn truncate(&self, bytes: u64) -> std::io::Result<()> {
+            self.0.truncate(bytes)
+        }
+        fn allocate(&self, bytes: u64) -> std::io::Result<()> {
+            self.0.allocate(bytes)
+        }
+        fn bytes(&self) -> std::io::Result<u64> {
+            self.0.bytes()
+        }
+    }
+
+    /// One segment with an event of each of these sizes, in KiB.
+    fn spool(root: &Path, sizes: &[usize]) -> Spool {
+        let settings = SpoolSettings { reserve_bytes: 4096, ..SpoolSettings::new(root) };
+        let (fs, clock) = (Arc::new(Disk), Arc::new(SystemClock));
+        let spool = Spool::create(settings, Source::new("orders"), fs, clock, &SystemRng).expect("a spool");
+        for (size, seq) in sizes.iter().zip(1..) {
+            let bytes = vec![seq as u8; size * 1024];
+            let (ids, ends) = (vec![EventId::new(InstanceId(42), 1, seq)], vec![bytes.len()]);
+            spool.append(&Encoded { ids, durable: vec![true], ends, bytes }).expect("appends");
+        }
+        assert_eq!(spool.state().segments.len(), 1);
+        spool
+    }
+
+    fn sizes(mut reader: Reader, spool: &Spool) -> Vec<usize> {
+        let mut next = || reader.next(spool, 1, 1 << 20).expect("readable");
+        std::iter::from_fn(&mut next).map(|chunk| chunk.events.len() / 1024).collect()
+    }
+
+    #[test]
+    fn a_record_that_a_window_cuts_off_takes_one_window_more() {
+        let root = tempfile::tempdir().expect("a folder");
+        let all = [400, 700, 600, 450, 1000, 300, 700, 100];
+        let spool = spool(root.path(), &all);
+        for with_accounts in [false, true] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let mut reader = Reader::new(&spool, with_accounts);
+            reader.limit(&spool).expect("something to read");
+            reader.open(&spool).expect("opens");
+            let (segment, file) = reader.file.take().expect("a file");
+            reader.file = Some((segment, Box::new(Asked(file, asked.clone()))));
+            assert_eq!(sizes(reader, &spool), all);
+            assert!(asked.load(Ordering::SeqCst) as u64 <= WINDOW, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_longer_than_a_window_is_read_whole() {
+        let root = tempfile::tempdir().expect("a folder");
+        let all = [100, 1024, 50, 1060, 10];
+        let spool = spool(root.path(), &all);
+        for with_accounts in [false, true] {
+            assert_eq!(sizes(Reader::new(&spool, with_accounts), &spool), all);
+        }
+    }
+
+    #[test]
+    fn nothing_stays_in_memory_of_a_spool_left_behind() {
+        let root = tempfile::tempdir().expect("a folder");
+        let spool = spool(root.path(), &[10; 200]);
+        for (with_accounts, kept) in [(true, false), (false, true)] {
+            let mut reader = Reader::new(&spool, with_accounts);
+            reader.next(&spool, 1, 1 << 20).expect("readable").expect("a chunk");
+            assert_eq!(reader.ahead.bytes.capacity() > 0, kept);
+        }
+    }
 }
