@@ -54,8 +54,9 @@ impl LossRecord {
         continues
     }
 
-    /// Says of both ranges together what each said of its own.
-    pub(crate) fn widen(&mut self, other: &LossRecord) {
+    /// Says of both ranges together what each said of its own, which need not be next to each other: of how many numbers
+    /// of the range, and no longer of which. For where there is no room for both.
+    pub fn widen(&mut self, other: &LossRecord) {
         self.first_seq = self.first_seq.min(other.first_seq);
         self.last_seq = self.last_seq.max(other.last_seq);
         self.count += other.count;

@@ -1,6 +1,7 @@
 //! Events that every handler is done with are used again: memory that one thread takes and another gives back makes both
 //! wait for the allocator.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::delivery::Batch;
@@ -11,17 +12,18 @@ const HANDED_MAX: usize = 32;
 /// Events that wait to be used again.
 const SPARE_MAX: usize = 1024;
 
-/// The memory of events that went to handlers. Keeps no event that a handler is done with beyond the next pass.
+/// The memory of events that went to handlers: of 1,024 that they are done with at most, until a pass finds nothing to do.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     handed: Vec<Batch>,
-    spare: Vec<Arc<VerificationEvent>>,
+    /// The oldest go first, so that none stays for long while events come.
+    spare: VecDeque<Arc<VerificationEvent>>,
 }
 
 impl Pool {
     /// The event, to be shared by handlers.
     pub(super) fn share(&mut self, event: VerificationEvent) -> Arc<VerificationEvent> {
-        while let Some(mut shared) = self.spare.pop() {
+        while let Some(mut shared) = self.spare.pop_front() {
             if let Some(place) = Arc::get_mut(&mut shared) {
                 *place = event;
                 return shared;
@@ -42,7 +44,7 @@ impl Pool {
     pub(super) fn rest(&mut self) {
         if !self.handed.is_empty() || !self.spare.is_empty() {
             self.take_back();
-            self.spare = Vec::new();
+            self.spare = VecDeque::new();
         }
     }
 

@@ -314,6 +314,25 @@ fn a_long_loss_keeps_the_spool_below_its_ceiling_and_is_explained_by_the_next_pr
 }
 
 #[test]
+fn accounts_without_events_do_not_fill_the_spool() {
+    let (root, collector) = (tempfile::tempdir().expect("a folder"), Collector::default());
+    let settings = SpoolSettings { bytes_max: 32 << 10, ..small(root.path()) };
+    let mut forwarder = collector.builder().spool(settings).build().expect("a forwarder");
+    for next_seq in 1..=2_000 {
+        let lanes = vec![LaneMark { lane: 1, next_seq }];
+        forwarder.account(&Account { instance: INSTANCE, losses: Vec::new(), lanes }).expect("takes");
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while forwarder.watch().health().spool.is_none_or(|spool| spool.bytes > 4 << 10) {
+        assert!(Instant::now() < deadline, "{:?}", forwarder.watch().health());
+        std::thread::yield_now();
+    }
+    forwarder.handle(&events(1..=51)).expect("takes");
+    forwarder.flush().expect("there is room for events");
+    collector.has(51);
+}
+
+#[test]
 fn without_a_spool_events_are_sent_from_memory_and_nothing_is_promised() {
     let collector = Collector::default();
     let mut forwarder = collector.builder().memory_bytes_max(20_000).build().expect("a forwarder");

@@ -133,6 +133,11 @@ impl Reader {
         }
     }
 
+    /// How far it has read.
+    pub(crate) fn position(&self) -> Position {
+        self.at
+    }
+
     /// Whether everything in the spool was handed out.
     pub(crate) fn is_at_end(&self, spool: &Spool) -> bool {
         let state = spool.state();

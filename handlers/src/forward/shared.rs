@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use veribus_core::event::limits::BATCH_LOSSES_MAX;
 use veribus_core::{Account, InstanceId, LossReason, LossRecord, Source};
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, parts};
 use super::error::ForwardError;
 use super::health::ForwardWatch;
 use super::reader::Chunk;
@@ -117,13 +116,15 @@ impl Shared {
 
     /// Sends what is known of numbers ahead of events, and keeps it in `spool` until it is receipted.
     pub(crate) fn tell(&self, account: Account, spool: Option<&Spool>) {
-        // First for the sender, then for the disk: what is read from the disk is always on its way already.
-        self.waiting().ahead.add(account.clone());
-        self.wake();
-        let Some(spool) = spool else { return };
-        if !self.waiting().unwritten.is_empty() || !self.is_written(&account, spool, Room::Events) {
-            self.waiting().unwritten.add(account);
+        for part in parts(account) {
+            // First for the sender, then for the disk: what is read from the disk is always on its way already.
+            self.waiting().ahead.add(part.clone());
+            let Some(spool) = spool else { continue };
+            if !self.waiting().unwritten.is_empty() || !self.is_written(&part, spool, Room::Plenty) {
+                self.waiting().unwritten.add(part);
+            }
         }
+        self.wake();
     }
 
     /// Writes down what the spool had no room for, as far as there is `room` now. What is not written is told as long
@@ -162,9 +163,7 @@ impl Shared {
         spool: Option<&Spool>,
     ) {
         self.watch.count_lost(reason, losses.iter().map(|loss| loss.count).sum());
-        for losses in losses.chunks(BATCH_LOSSES_MAX) {
-            self.tell(Account { instance, losses: losses.to_vec(), lanes: Vec::new() }, spool);
-        }
+        self.tell(Account { instance, losses, lanes: Vec::new() }, spool);
     }
 
     /// Asks the sender to end by `deadline`, and waits for its count of what is left. Once; later calls only wait.

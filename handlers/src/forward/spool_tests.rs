@@ -186,7 +186,7 @@ fn a_dead_process_spool_is_sent_under_its_own_identity_and_removed() {
         losses: vec![loss(1 << 48 | 60, LossReason::QueueFull, Timestamp::from_seconds(1))],
         lanes: vec![LaneMark { lane: 1, next_seq: 61 }],
     };
-    old.append_account(&account, Room::Events).expect("appends");
+    old.append_account(&account, Room::Plenty).expect("appends");
     let dir = old.dir.clone();
     dies(old);
     let new = spool(root.path());
@@ -385,7 +385,7 @@ fn at_its_ceiling_a_spool_refuses_events_and_still_takes_the_explanation() {
     assert!(spool.health().bytes <= 12 << 10);
     let lost = loss(1 << 48 | (taken + 1), LossReason::SpoolFull, Timestamp::from_seconds(1));
     let account = Account { instance: INSTANCE, losses: vec![lost], lanes: vec![] };
-    let no_room = spool.append_account(&account, Room::Events);
+    let no_room = spool.append_account(&account, Room::Plenty);
     assert!(matches!(no_room, Err(ForwardError::SpoolFull { .. })), "{no_room:?}");
     spool.append_account(&account, Room::Reserve).expect("the reserve takes it");
     let (seen, lost) = drain(&spool, true, true);

@@ -29,6 +29,11 @@ impl Sender {
                 stream.spool.release(chunk.end, chunk.covered);
             }
         }
+        // Behind accounts alone no parcel comes from the spool that would move its cursor over them.
+        if self.flights.is_empty() && self.shared.waiting().ahead.is_empty() {
+            let own = self.streams.iter().filter(|stream| stream.own);
+            own.for_each(|stream| stream.spool.release(stream.reader.position(), 0));
+        }
         let is_sent = |stream: &Stream| {
             let is_waiting = waiting.contains(&stream.spool.id) && !planted!("remove-what-was-read");
             !stream.own && !is_waiting && stream.reader.is_at_end(&stream.spool)

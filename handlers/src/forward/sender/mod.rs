@@ -179,7 +179,7 @@ impl Sender {
 
     /// Writes down what the spool was too full for: at once where it has room again, else now and then into the reserve.
     fn write_down(&mut self, now: Instant) {
-        self.shared.write_down(Room::Events);
+        self.shared.write_down(Room::Plenty);
         if now >= self.reserve_at {
             self.reserve_at = now + RESERVE_EVERY;
             self.shared.write_down(Room::Reserve);

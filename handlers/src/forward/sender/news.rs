@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use veribus_core::event::limits::{BATCH_LANES_MAX, BATCH_LOSSES_MAX};
 use veribus_core::transport::{Confirms, News, ParcelId, StoreReceipt, TransportError};
 use veribus_core::{Account, EventId, InstanceId, LossReason, Timestamp, planted};
 
@@ -110,13 +109,9 @@ impl Sender {
 
     /// What an event that goes had beside it in its parcel goes by itself.
     fn tell_again(&self, chunk: &Chunk) {
-        for losses in chunk.losses.chunks(BATCH_LOSSES_MAX) {
-            self.shared
-                .tell(Account { instance: chunk.instance, losses: losses.to_vec(), lanes: Vec::new() }, None);
-        }
-        for lanes in chunk.lanes.chunks(BATCH_LANES_MAX) {
-            self.shared
-                .tell(Account { instance: chunk.instance, losses: Vec::new(), lanes: lanes.to_vec() }, None);
+        let (losses, lanes) = (chunk.losses.clone(), chunk.lanes.clone());
+        if !losses.is_empty() || !lanes.is_empty() {
+            self.shared.tell(Account { instance: chunk.instance, losses, lanes }, None);
         }
     }
 

@@ -17,8 +17,8 @@ const UNSYNCED_BYTES_MAX: usize = 8 << 20;
 /// How far an account may fill the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// As far as events.
-    Events,
+    /// Half of what events may fill: the rest is theirs.
+    Plenty,
     /// Into the reserve, which is for this; the last word has its room afterwards too.
     Reserve,
     /// To the ceiling: the spool is left.
@@ -53,15 +53,14 @@ impl Spool {
     /// Appends what is known of numbers.
     ///
     /// # Errors
-    /// [`ForwardError::SpoolFull`] beyond `room`, or [`ForwardError::Io`] if even the reserve is used up.
+    /// [`ForwardError::SpoolFull`] beyond `room`, or [`ForwardError::Io`] if even the reserve is used up or no batch can hold it.
     pub(crate) fn append_account(&self, account: &Account, room: Room) -> Result<(), ForwardError> {
         let Account { instance, losses, lanes } = account;
         let batch =
             JoinedBatch { source: &self.source, instance: *instance, ids: &[], events: &[], losses, lanes };
         let mut payload = Vec::new();
-        if batch.encode_msgpack(&mut payload).is_err() {
-            return Ok(());
-        }
+        let encoded = batch.encode_msgpack(&mut payload).map_err(std::io::Error::other);
+        encoded.map_err(ForwardError::io("encode an account for", &self.dir))?;
         self.has(room, payload.len() as u64)?;
         let record = (Kind::Account, DURABLE, 0, &payload[..]);
         let wanted = payload.len() + record::OVERHEAD;
@@ -80,7 +79,7 @@ impl Spool {
         let (bytes, bytes_max) = (self.state().bytes, self.settings.bytes_max);
         let wanted = HEADER + 2 * (payload + record::OVERHEAD as u64);
         let fits = match room {
-            Room::Events => bytes + wanted <= bytes_max.saturating_sub(self.settings.reserve_bytes),
+            Room::Plenty => bytes + wanted <= bytes_max.saturating_sub(self.settings.reserve_bytes) / 2,
             Room::Reserve => bytes + 4 * wanted <= bytes_max,
             Room::Last => bytes + wanted <= bytes_max,
         };
