@@ -54,8 +54,9 @@ test("pino's lines and the events beside them are the same, name by name, until 
   for (let n = 0; n < 2; n++) {
     bus.publish(authentication("login", { outcome: "failure", actor: `user-${n}` }));
   }
-  await arrived(11);
-  const typed = compare("--level", "warn", "--pair", "login failed=login");
+  bus.verify("login", () => true);
+  await arrived(12);
+  const typed = compare("--level", "warn", "--pair", "login failed=login:failure");
   assert.deepEqual([typed.code, typed.names["login failed"], typed.only_in_log], [1, { lines: 7, events: 2 }, 5]);
 
   // A line that never became an event, and an event without its line.

@@ -70,9 +70,13 @@ fn each_name_is_counted_on_both_sides_and_a_difference_ends_with_1() {
     assert!(text.contains("2 names with the same count"), "{text}");
 
     // The typed event stands for one of the two lines; what the bridge made of them counts no more.
-    let (_, found) = compared(&["--pair", "login failed=login", "--json"]);
-    let found: Json = serde_json::from_str(&found).unwrap();
-    assert_eq!(found["names"]["login failed"], json!({"lines": 2, "events": 1}));
+    for (pair, events) in
+        [("login failed=login", 1), ("login failed=login:failure", 1), ("login failed=login:success", 0)]
+    {
+        let (_, found) = compared(&["--pair", pair, "--json"]);
+        let found: Json = serde_json::from_str(&found).unwrap();
+        assert_eq!(found["names"]["login failed"], json!({"lines": 2, "events": events}), "{pair}");
+    }
 
     // Nothing of that time on either side, which proves nothing.
     let (code, found) = compared(&["--until", "2025-01-01", "--json"]);
@@ -118,6 +122,7 @@ fn a_log_or_pair_that_cannot_be_used_ends_with_2() {
     let ended = |args: &[&str]| collector.veribus(args).status.code();
     assert_eq!(ended(&["compare", "missing.log"]), Some(2));
     assert_eq!(ended(&["compare", "-", "--pair", "login"]), Some(2));
+    assert_eq!(ended(&["compare", "-", "--pair", "a=login", "--pair", "b=login"]), Some(2));
     assert_eq!(ended(&["compare", "-", "--data", "missing"]), Some(2));
     assert_eq!(ended(&["compare", "-"]), Some(1), "nothing was compared");
 }

@@ -1,6 +1,7 @@
 //! `veribus compare LOG`: an old log beside the events of the same service, by name, and what either side lacks.
 
 mod line;
+mod pair;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,6 +19,7 @@ use crate::data_dir::DEFAULT_DATA_DIR;
 use crate::output::{Output, counted, grouped};
 use crate::store::{Query, Reader, When};
 use line::{Level, Line};
+use pair::Pair;
 
 /// Bytes of a line that are read; a longer one is unreadable.
 const LINE_BYTES_MAX: u64 = 1 << 20;
@@ -50,9 +52,10 @@ pub struct Args {
     /// The least level that the bridge takes: lines below are left out
     #[arg(long, value_enum, value_name = "LEVEL")]
     level: Option<Level>,
-    /// Count lines of this text or action against typed events of this action; may be repeated
-    #[arg(long, value_name = "LINE=ACTION", value_parser = pair)]
-    pair: Vec<(String, String)>,
+    /// Count lines of this text or action against typed events of this action, and of this outcome: success, failure,
+    /// unknown; may be repeated
+    #[arg(long, value_name = "LINE=ACTION[:OUTCOME]")]
+    pair: Vec<Pair>,
     /// The collector's data folder
     #[arg(long, env = "VERIBUS_DATA", default_value = DEFAULT_DATA_DIR, value_name = "FOLDER")]
     data: PathBuf,
@@ -63,12 +66,7 @@ Reads what pino, winston, structlog and the JSON formatters of `logging` write. 
 under its text; so does the event that a bridge made of it. Exit code 1 if the sides differ, if a line was not understood, and
 if there was nothing to compare.
 
-Example: veribus compare app.log --service web --since 1h --level warn --pair 'login failed=login'";
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (line, action) = text.rsplit_once('=').ok_or("write it as LINE=ACTION")?;
-    Ok((line.to_owned(), action.to_owned()))
-}
+Example: veribus compare app.log --service web --since 1h --level warn --pair 'login failed=login:failure'";
 
 /// One name on both sides.
 #[derive(Debug, Default, Serialize)]
@@ -119,8 +117,9 @@ impl Comparison {
 /// Compares.
 ///
 /// # Errors
-/// [`CommandError`]: exit code 2 for a log or a store that cannot be read.
+/// [`CommandError`]: exit code 2 for a log or a store that cannot be read, and for pairs that take the same events.
 pub fn run(args: Args, out: &mut Output) -> Result<Exit, CommandError> {
+    pair::are_apart(&args.pair)?;
     let store = open(&args.data)?;
     let mut found = Comparison::default();
     count_lines(&args, &mut found)?;
@@ -205,16 +204,16 @@ fn count_events(args: &Args, store: &Reader, found: &mut Comparison) -> Result<(
 
 /// The name under which an event counts. What came through a bridge counts as its line does; a typed event counts only
 /// as what it was paired with, and instead of the bridged ones of that name.
-fn counted_as(event: &VerificationEvent, pairs: &[(String, String)]) -> Option<String> {
+fn counted_as(event: &VerificationEvent, pairs: &[Pair]) -> Option<String> {
     let text = match event.attributes.get(TEXT) {
         Some(Value::String(text)) => text,
         _ => {
-            let pair = pairs.iter().find(|(_, action)| *action == *event.action);
-            return pair.map(|(line, _)| line.clone());
+            let pair = pairs.iter().find(|pair| pair.takes(&event.action, event.outcome));
+            return pair.map(|pair| pair.line.clone());
         }
     };
     let name = if event.action == RECORD { text.to_string() } else { event.action.to_string() };
-    pairs.iter().all(|(line, _)| *line != name).then_some(name)
+    pairs.iter().all(|pair| pair.line != name).then_some(name)
 }
 
 fn show(found: &Comparison, out: &mut Output) -> Result<(), CommandError> {
