@@ -75,6 +75,22 @@ test("wrong settings are named", async () => {
   await bus.close({ timeoutMs: 100 });
 });
 
+test("the environment's file of a collector wins over the collector of a settings file", async () => {
+  const config = join(home, "both.toml");
+  writeFileSync(config, 'collector = "gopher://file"\n');
+  writeFileSync(join(home, "address"), "http://127.0.0.1:9\n");
+  assert.throws(() => init({ config }), { code: "CFG_ADDRESS" });
+  process.env.VERIBUS_COLLECTOR_FILE = join(home, "address");
+  const bus = init({ config, spool: false });
+  assert.deepEqual(bus.health().handlers.map((handler) => handler.name), ["forward"]);
+  await bus.close({ timeoutMs: 100 });
+  // Beside an address of a stronger source the file is not even read; in one source the address wins.
+  process.env.VERIBUS_COLLECTOR_FILE = join(home, "nowhere");
+  assert.throws(() => init({ config, collector: "gopher://argument" }), { code: "CFG_ADDRESS" });
+  process.env.VERIBUS_COLLECTOR = "gopher://environment";
+  assert.throws(() => init({ config }), { code: "CFG_ADDRESS" });
+});
+
 test("a file gives what neither an argument nor the environment gives, and knows no other words", async () => {
   const config = join(home, "veribus.toml");
   const written = (text) => {

@@ -32,20 +32,26 @@ const SPOKEN = new Map([...KNOWN, "collectorFile"].map((name) => [name.replace(/
 /** Every setting that somebody gave, from the strongest source. @internal */
 export function merged({ config, ...given }: InitOptions): Record<string, unknown> {
   const path = config ?? process.env.VERIBUS_CONFIG;
-  const found = { ...(path ? fromFile(path) : {}), ...fromEnvironment() };
+  const stronger: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     if (!KNOWN.includes(name)) {
       throw new ConfigError(`there is no setting \`${name.slice(0, 64)}\`; known are ${KNOWN.join(", ")}, config`, "CFG_KEY_UNKNOWN");
     }
     if (value !== undefined) {
-      found[name] = value;
+      stronger[name] = value;
     }
   }
-  const { collectorFile, ...settings } = found;
+  const { collectorFile, ...settings } = over(over(path ? fromFile(path) : {}, fromEnvironment()), stronger);
   if (typeof collectorFile === "string" && settings.collector === undefined) {
     settings.collector = read(collectorFile, "collector_file").trim();
   }
   return settings;
+}
+
+/** A stronger source over a weaker one: either way of naming a collector in it displaces both in the weaker. */
+function over({ collector, collectorFile, ...weaker }: Record<string, unknown>, stronger: Record<string, unknown>): Record<string, unknown> {
+  const names = stronger.collector !== undefined || Boolean(stronger.collectorFile);
+  return { ...weaker, ...(names ? {} : { collector, collectorFile }), ...stronger };
 }
 
 function fromEnvironment(): Record<string, unknown> {

@@ -50,6 +50,26 @@ def names(bus):
     return [handler.name for handler in bus.health().handlers]
 
 
+def test_the_environments_file_of_a_collector_wins_over_the_collector_of_a_settings_file(nothing_set, tmp_path):
+    from veribus._config import merged
+
+    (tmp_path / "veribus.toml").write_text('collector = "http://file:9"\n')
+    (tmp_path / "url").write_text("http://environment:9\n")
+
+    def collector(**given):
+        return merged(given, "veribus.toml")["collector"]
+
+    assert collector() == "http://file:9"
+    nothing_set.setenv("VERIBUS_COLLECTOR_FILE", "url")
+    assert collector() == "http://environment:9"
+    assert collector(collector="http://argument:9") == "http://argument:9"
+    nothing_set.setenv("VERIBUS_COLLECTOR_FILE", "missing")
+    assert collector(collector="http://argument:9") == "http://argument:9"
+    nothing_set.setenv("VERIBUS_COLLECTOR", "http://same:9")
+    assert collector() == "http://same:9"
+    assert collector(collector_file="url") == "http://environment:9"
+
+
 def test_init_takes_a_collector_from_arguments_environment_and_file(nothing_set, tmp_path):
     with veribus.init("orders", collector="http://127.0.0.1:9") as bus:
         assert (names(bus), bus.service) == (["forward"], "orders")

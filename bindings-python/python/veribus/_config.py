@@ -36,14 +36,14 @@ _OFF = ("0", "false", "off", "no", "")
 def merged(given: dict[str, Any], config: str | os.PathLike[str] | None) -> dict[str, Any]:
     """Every setting that somebody gave, from the strongest source."""
     path = config or os.environ.get("VERIBUS_CONFIG")
-    found = _from_file(path) if path else {}
-    for variable, name in _ALSO.items():
-        if variable in os.environ:
-            found[name] = os.environ[variable]
-    for name in KNOWN:
-        if (text := os.environ.get(f"VERIBUS_{name.upper()}")) is not None:
-            found[name] = text.split(",") if name == "redact" else text
-    found.update((name, value) for name, value in given.items() if value is not None)
+    found: dict[str, Any] = {}
+    arguments = {name: value for name, value in given.items() if value is not None}
+    for source in (_from_file(path) if path else {}, _from_environment(), arguments):
+        if "collector" in source or source.get("collector_file"):
+            # Either way of naming a collector displaces both of a weaker source.
+            found.pop("collector", None)
+            found.pop("collector_file", None)
+        found.update(source)
     for switch in ("audit", "spool", "disabled"):
         if isinstance(text := found.get(switch), str) and text.lower() in _OFF:
             found[switch] = False
@@ -51,6 +51,14 @@ def merged(given: dict[str, Any], config: str | os.PathLike[str] | None) -> dict
         found["capacity"] = _whole("capacity", found["capacity"])
     if (file := found.pop("collector_file", None)) and "collector" not in found:
         found["collector"] = _read(file, "collector_file").strip()
+    return found
+
+
+def _from_environment() -> dict[str, Any]:
+    found: dict[str, Any] = {name: os.environ[variable] for variable, name in _ALSO.items() if variable in os.environ}
+    for name in KNOWN:
+        if (text := os.environ.get(f"VERIBUS_{name.upper()}")) is not None:
+            found[name] = text.split(",") if name == "redact" else text
     return found
 
 
