@@ -175,7 +175,7 @@ test("a pino stream publishes records beside the lines", async () => {
   const logger = pino({}, pino.multistream([{ stream: { write: (line) => lines.push(line) } }, { stream }]));
   logger.warn({ actor: "alice", outcome: "failure", action: "login", tenant_id: "t-1", sourceIp: "203.0.113.9" }, "login failed");
   logger.info("hello");
-  logger.error({ list: [1, 2] }, "broken");
+  logger.error({ list: [1, 2], "log.message": "of the record's own" }, "broken");
   logger.info({ actor: { not: "a name" } }, "refused");
   stream.write("no json\n");
   await bus.flush();
@@ -185,7 +185,7 @@ test("a pino stream publishes records beside the lines", async () => {
     [login.action, login.severity, login.actor, login.outcome, login.sourceIp, login.attributes],
     ["login", "medium", "alice", "failure", "203.0.113.9", { "log.message": "login failed", tenant_id: "t-1" }],
   );
-  assert.deepEqual([hello.action, hello.severity, broken.severity, broken.attributes.list], ["log.record", "low", "high", [1, 2]]);
+  assert.deepEqual([hello.action, hello.severity, broken.severity, broken.attributes], ["log.record", "low", "high", { list: [1, 2], "log.message": "broken" }]);
   assert.deepEqual([seen.length, stream.refused, stream.malformed], [3, 1, 1]);
 });
 

@@ -208,7 +208,8 @@ def test_logging_goes_both_ways_at_once(bus, captured, caplog):
     try:
         log.info("not severe enough")
         with trace.use(HEADER):
-            log.warning("denied %s", "alice", extra={"actor": "alice", "outcome": "failure", "action": "access", "n": 1})
+            extra = {"actor": "alice", "outcome": "failure", "action": "access", "n": 1, "log.message": "own"}
+            log.warning("denied %s", "alice", extra=extra)
         try:
             raise KeyError("k")
         except KeyError:

@@ -34,7 +34,7 @@ export class Records {
       const action = named !== "" ? named : typeof rest.action === "string" ? rest.action : "log.record";
       delete rest.action;
       const text = inWords(message).slice(0, MESSAGE_MAX).toWellFormed();
-      const event = security(action, { ...fields, severity, attributes: { "log.message": text, ...rest } as Record<string, string> });
+      const event = security(action, { ...fields, severity, attributes: { ...rest, "log.message": text } as Record<string, string> });
       (this.#bus ?? getBus()).publish(event);
     } catch {
       // Whatever it is, a getter that throws too: the line is written all the same, and its logger must not notice.

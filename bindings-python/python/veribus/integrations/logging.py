@@ -40,7 +40,7 @@ def to_event(record: logging.LogRecord) -> Security:
     action = extra.pop("action", "log.record")
     fields = {name: extra.pop(name) for name in _FIELDS & set(extra)}
     message = record.getMessage()[:_MESSAGE_MAX].encode("utf-8", "replace").decode()
-    attributes = {"log.logger": record.name, "log.message": message, **extra}
+    attributes = {**extra, "log.logger": record.name, "log.message": message}
     if record.exc_info and record.exc_info[0] is not None:
         attributes["exception.type"] = record.exc_info[0].__name__
     return Security(action, severity=_severity(record.levelno), attributes=attributes, **fields)
