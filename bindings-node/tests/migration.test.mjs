@@ -40,12 +40,14 @@ test("pino's lines and the events beside them are the same, name by name, until 
   }
   logger.error({ action: "orders.denied", actor: "alice" }, "denied");
   logger.warn("key sk_live_abcdefghijklmnopqrstuvwx was refused for password=hunter2");
+  logger.warn({ actor: "without a text" });
   logger.info("hello");
-  await arrived(9);
+  await arrived(10);
   const equal = compare("--level", "warn");
-  assert.deepEqual([equal.code, equal.lines, equal.events, equal.below_level, equal.only_in_log, equal.only_on_bus], [0, 9, 9, 1, 0, 0]);
+  assert.deepEqual([equal.code, equal.lines, equal.events, equal.below_level, equal.only_in_log, equal.only_on_bus], [0, 10, 10, 1, 0, 0]);
   assert.deepEqual(equal.names["login failed"], { lines: 7, events: 7 });
   assert.deepEqual(equal.names["orders.denied"], { lines: 1, events: 1 });
+  assert.deepEqual(equal.names[""], { lines: 1, events: 1 });
   assert.doesNotMatch(JSON.stringify(equal), /hunter2/);
   // Without the level that the bridge takes, what it leaves out shows.
   assert.deepEqual(compare().names.hello, { lines: 1, events: 0 });
@@ -55,7 +57,7 @@ test("pino's lines and the events beside them are the same, name by name, until 
     bus.publish(authentication("login", { outcome: "failure", actor: `user-${n}` }));
   }
   bus.verify("login", () => true);
-  await arrived(12);
+  await arrived(13);
   const typed = compare("--level", "warn", "--pair", "login failed=login:failure");
   assert.deepEqual([typed.code, typed.names["login failed"], typed.only_in_log], [1, { lines: 7, events: 2 }, 5]);
 
@@ -77,12 +79,13 @@ test("winston's lines and the events beside them are the same", needs("veribus")
   const logger = winston.createLogger({ format, transports: [file, new VeribusTransport({ bus, level: "warn" })] });
   logger.warn("login failed", { actor: "alice", outcome: "failure" });
   logger.error("order refused", { action: "orders.denied" });
+  logger.log({ level: "warn", message: { order: 7, by: "alice" } });
   logger.info("hello");
-  await arrived(2);
-  await until(() => readFileSync(log, "utf8").split("\n").length === 4, "the lines");
+  await arrived(3);
+  await until(() => readFileSync(log, "utf8").split("\n").length === 5, "the lines");
   const found = compare("--level", "warn", "--since", "1h");
-  assert.deepEqual([found.code, found.lines, found.events, found.below_level, found.outside], [0, 2, 2, 1, 0]);
-  assert.deepEqual(Object.keys(found.names), ["login failed", "orders.denied"]);
-  assert.equal(compare("--until", "1h").outside, 3);
+  assert.deepEqual([found.code, found.lines, found.events, found.below_level, found.outside], [0, 3, 3, 1, 0]);
+  assert.deepEqual(Object.keys(found.names), ["login failed", "orders.denied", '{"by":"alice","order":7}']);
+  assert.equal(compare("--until", "1h").outside, 4);
   await bus.close();
 });

@@ -18,7 +18,7 @@ use crate::cli::{CommandError, Exit};
 use crate::data_dir::DEFAULT_DATA_DIR;
 use crate::output::{Output, counted, grouped};
 use crate::store::{Query, Reader, When};
-use line::{Level, Line};
+use line::{Level, Line, ordered, shown};
 use pair::Pair;
 
 /// Bytes of a line that are read; a longer one is unreadable.
@@ -26,6 +26,8 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 /// Names that are kept apart; what comes after them is counted together.
 const NAMES_MAX: usize = 10_000;
 const OTHERS: &str = "(other names)";
+/// What a record without a text is shown as.
+const NO_TEXT: &str = "(no text)";
 /// Characters of a name that are shown.
 const NAME_CHARS: usize = 60;
 /// What a bridge calls a record that names no action.
@@ -191,9 +193,10 @@ fn count_events(args: &Args, store: &Reader, found: &mut Comparison) -> Result<(
     if let Some(When(time)) = args.until {
         query = query.until(time);
     }
+    let redactor = Redactor::standard();
     let searched = store.search(&query, |stored| {
         let is_asked_for = args.service.as_ref().is_none_or(|name| *name == *stored.source.service);
-        if let Some(name) = is_asked_for.then(|| counted_as(&stored.event, &args.pair)).flatten() {
+        if let Some(name) = is_asked_for.then(|| counted_as(&stored.event, &args.pair, &redactor)).flatten() {
             found.events += 1;
             found.name(&name).events += 1;
         }
@@ -204,7 +207,7 @@ fn count_events(args: &Args, store: &Reader, found: &mut Comparison) -> Result<(
 
 /// The name under which an event counts. What came through a bridge counts as its line does; a typed event counts only
 /// as what it was paired with, and instead of the bridged ones of that name.
-fn counted_as(event: &VerificationEvent, pairs: &[Pair]) -> Option<String> {
+fn counted_as(event: &VerificationEvent, pairs: &[Pair], redactor: &Redactor) -> Option<String> {
     let text = match event.attributes.get(TEXT) {
         Some(Value::String(text)) => text,
         _ => {
@@ -212,7 +215,7 @@ fn counted_as(event: &VerificationEvent, pairs: &[Pair]) -> Option<String> {
             return pair.map(|pair| pair.line.clone());
         }
     };
-    let name = if event.action == RECORD { text.to_string() } else { event.action.to_string() };
+    let name = if event.action == RECORD { ordered(text) } else { shown(&event.action, redactor) };
     pairs.iter().all(|pair| pair.line != name).then_some(name)
 }
 
@@ -220,6 +223,7 @@ fn show(found: &Comparison, out: &mut Output) -> Result<(), CommandError> {
     let style = out.style();
     out.line(format_args!("{:<NAME_CHARS$} {:>10} {:>10}", "name", "lines", "events"))?;
     for (name, Both { lines, events }) in found.names.iter().filter(|(_, both)| both.lines != both.events) {
+        let name = if name.is_empty() { NO_TEXT } else { name };
         let name = truncated(name, NAME_CHARS).to_string();
         let events = style.red(format!("{:>10}", grouped(*events)));
         out.line(format_args!("{name:<NAME_CHARS$} {:>10} {events}", grouped(*lines)))?;

@@ -1,5 +1,7 @@
 //! A line of an old log, as pino, winston, structlog and the JSON formatters of `logging` write them.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 use veribus_core::{Redactor, Timestamp};
 
@@ -26,7 +28,7 @@ pub(super) enum Level {
 /// What a line says of itself.
 #[derive(Debug, PartialEq)]
 pub(super) struct Line {
-    /// What counts it: the action that it names, else its text, without secrets.
+    /// What counts it: the action that it names, else its text; [`shown`]. Empty if it has neither.
     pub(super) name: String,
     /// `None` if it has none that is understood.
     pub(super) level: Option<Level>,
@@ -35,24 +37,38 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Reads a line; `None` if it is no JSON object, or one without a text or action.
+    /// Reads a line; `None` if it is no JSON object.
     pub(super) fn read(line: &[u8], redactor: &Redactor) -> Option<Line> {
-        let record: Json = serde_json::from_slice(line).ok()?;
-        let text = |names: &[&str]| names.iter().find_map(|name| record.get(name)?.as_str());
-        let name = match text(&["action"]) {
-            Some(action) => action.to_owned(),
-            None => shown(text(&["msg", "message", "event", "body"])?, redactor),
-        };
+        let record: Json = serde_json::from_slice(line).ok().filter(Json::is_object)?;
+        let text = || ["msg", "message", "event", "body"].iter().find_map(|name| in_words(record.get(name)?));
+        let name = record.get("action").and_then(Json::as_str).map(Cow::from).or_else(text);
+        let name = shown(name.as_deref().unwrap_or_default(), redactor);
         let level = ["level", "levelname", "severity"].iter().find_map(|name| level(record.get(name)?));
         let time = ["time", "timestamp", "ts", "@timestamp"].iter().find_map(|name| time(record.get(name)?));
         Some(Line { name, level, time })
     }
 }
 
-/// A text as it is in the event that a bridge makes of it.
-fn shown(text: &str, redactor: &Redactor) -> String {
+/// A message as a bridge writes it: an object as compact JSON; `None` for none.
+fn in_words(message: &Json) -> Option<Cow<'_, str>> {
+    match message {
+        Json::Null => None,
+        Json::String(text) => Some(text.into()),
+        other => Some(other.to_string().into()),
+    }
+}
+
+/// A text or an action as it is in the event that a bridge makes of it: cut, and without secrets.
+pub(super) fn shown(text: &str, redactor: &Redactor) -> String {
     let end = text.char_indices().nth(TEXT_CHARS).map_or(text.len(), |(end, _)| end);
-    redactor.redact_text(&text[..end]).into_owned()
+    ordered(&redactor.redact_text(&text[..end]))
+}
+
+/// An object or a list in JSON, with its names in their order: loggers write them in orders of their own.
+pub(super) fn ordered(text: &str) -> String {
+    let is_json = text.starts_with(['{', '[']);
+    let json = is_json.then(|| serde_json::from_str::<Json>(text).ok()).flatten();
+    json.map_or_else(|| text.to_owned(), |json| json.to_string())
 }
 
 fn level(value: &Json) -> Option<Level> {
@@ -124,7 +140,7 @@ mod tests {
             let time = found.time.expect(line).as_nanos();
             assert!((time - at.as_nanos()).abs() < 1000, "{line}: {time}");
         }
-        for bad in ["", "login failed", "[1]", "{\"level\":30}", "{\"msg\":5}", "{"] {
+        for bad in ["", "login failed", "[1]", "5", "\"msg\"", "{"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
@@ -135,5 +151,23 @@ mod tests {
         assert_eq!(read(&line).map(|line| line.name.chars().count()), Some(1024));
         let secret = read(r#"{"msg":"password=hunter2 refused"}"#).expect("a line");
         assert!(!secret.name.contains("hunter2"), "{secret:?}");
+        let action = format!(r#"{{"action":"password=hunter2 {}"}}"#, "a".repeat(2000));
+        let action = read(&action).expect("a line").name;
+        assert!(action.len() <= 1024 && !action.contains("hunter2"), "{action}");
+    }
+
+    #[test]
+    fn a_record_without_a_text_and_one_that_is_an_object_count_as_in_the_event() {
+        for (line, name) in [
+            (r#"{"level":30}"#, ""),
+            (r#"{"msg":null}"#, ""),
+            (r#"{"msg":5}"#, "5"),
+            (r#"{"message":{ "order": 7, "by": "alice" }}"#, r#"{"by":"alice","order":7}"#),
+            (r#"{"body":[1, 2]}"#, "[1,2]"),
+            (r#"{"msg":"{ no json"}"#, "{ no json"),
+        ] {
+            assert_eq!(read(line).map(|line| line.name).as_deref(), Some(name), "{line}");
+        }
+        assert_eq!(ordered(r#"{"order":7,"by":"alice"}"#), r#"{"by":"alice","order":7}"#);
     }
 }
